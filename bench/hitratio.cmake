@@ -1,0 +1,2 @@
+# bench_hitratio, its simulators and their tests.
+add_subdirectory(policies)

@@ -1,0 +1,70 @@
+/*
+ * read.c - public functions that read one key.
+ */
+#include "core/cache.h"
+#include "core/emulate.h"
+#include "util/decimal.h"
+
+int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_value,
+            jay_error *error) {
+    if (ret_value == NULL) return jayi_bad_argument(cache, "ret_value", error);
+    jayi_call call;
+    int status = jayi_begin(&call, cache, key, key_size, error);
+    if (status == JAY_MISS) jayi_cache_count(cache, JAYI_MISSES);
+    if (status != JAY_OK) return status;
+    status = cache->ops->get(cache->backend, call.key.data, call.key.size, ret_value, &call.error);
+    if (status == JAY_OK) jayi_view_out(cache, ret_value);
+    jayi_count_lookup(cache, status);
+    return jayi_end(&call, status);
+}
+
+void jay_value_release(jay_value *value) {
+    if (value == NULL || value->cache == NULL) return;
+    jay_cache *cache = value->cache;
+    cache->ops->release(cache->backend, value);
+    jayi_count(&cache->counters, JAYI_PINNED, -1);
+    *value = (jay_value)JAY_VALUE_INIT;
+}
+
+int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
+                 size_t *ret_size, jay_error *error) {
+    if (ret_size == NULL || (buffer == NULL && capacity > 0))
+        return jayi_bad_argument(cache, "ret_size, and a buffer with room,", error);
+    jayi_call call;
+    int status = jayi_begin(&call, cache, key, key_size, error);
+    if (status == JAY_MISS) jayi_cache_count(cache, JAYI_MISSES);
+    if (status != JAY_OK) return status;
+    status = jayi_do_get_into(cache, &call.key, buffer, capacity, ret_size, &call.error);
+    jayi_count_lookup(cache, status);
+    return jayi_end(&call, status);
+}
+
+int jay_get_int(jay_cache *cache, const void *key, size_t key_size, int64_t *ret_number,
+                jay_error *error) {
+    if (ret_number == NULL) return jayi_bad_argument(cache, "ret_number", error);
+    char text[JAYI_DECIMAL_MAX];
+    size_t size = 0;
+    int status = jay_get_into(cache, key, key_size, text, sizeof text, &size, error);
+    if (status != JAY_OK && status != JAY_BUFFER_TOO_SMALL) return status;
+    if (status == JAY_OK && jayi_decimal_parse(text, size, ret_number)) return JAY_OK;
+    jay_error local;
+    jay_error_set(&local, JAY_E_NOT_INTEGER, 0, "the entry's value, %zu bytes, is not a number",
+                  size);
+    return jayi_fail(cache, JAY_E_NOT_INTEGER, &local, error);
+}
+
+int jay_has(jay_cache *cache, const void *key, size_t key_size, jay_error *error) {
+    jayi_call call;
+    int status = jayi_begin(&call, cache, key, key_size, error);
+    if (status != JAY_OK) return status;
+    return jayi_end(&call, jayi_do_has(cache, &call.key, &call.error));
+}
+
+int jay_ttl(jay_cache *cache, const void *key, size_t key_size, int64_t *ret_ttl_ms,
+            jay_error *error) {
+    if (ret_ttl_ms == NULL) return jayi_bad_argument(cache, "ret_ttl_ms", error);
+    jayi_call call;
+    int status = jayi_begin(&call, cache, key, key_size, error);
+    if (status != JAY_OK) return status;
+    return jayi_end(&call, jayi_do_ttl(cache, &call.key, ret_ttl_ms, &call.error));
+}

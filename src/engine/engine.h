@@ -1,0 +1,56 @@
+/*
+ * engine.h - the cache engine: the functions of a backend's table over one region.
+ *
+ * It serves memory: (a region of one process) and shm: (a region that many map). The keys have
+ * their prefix, TTLs are resolved, and statuses are those of backend.h.
+ */
+#ifndef JAYI_ENGINE_H
+#define JAYI_ENGINE_H
+
+#include <jaycache/backend.h>
+
+#include "engine/region.h"
+
+/*
+ * Makes a private region: memory that the kernel gives page by page as it is used, and copies
+ * lazily when the process forks. On JAY_OK to be ended with jayi_engine_close_private.
+ */
+int jayi_engine_open_private(jayi_region *region, const jayi_region_plan *plan, jay_error *error);
+void jayi_engine_close_private(jayi_region *region);
+
+int jayi_engine_get(jayi_region *region, const void *key, size_t key_size, jay_value *ret_value,
+                    jay_error *error);
+void jayi_engine_release(jayi_region *region, jay_value *value);
+int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, void *buffer,
+                         size_t capacity, size_t *ret_size, jay_error *error);
+int jayi_engine_has(jayi_region *region, const void *key, size_t key_size, jay_error *error);
+int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64_t *ret_ttl_ms,
+                    jay_error *error);
+void jayi_engine_get_many(jayi_region *region, const jay_bytes *keys, size_t count,
+                          jay_value *ret_values, int *statuses, jay_error *error);
+
+int jayi_engine_write(jayi_region *region, const jay_write *write, jay_error *error);
+int jayi_engine_erase(jayi_region *region, const void *key, size_t key_size, jay_error *error);
+int jayi_engine_touch(jayi_region *region, const void *key, size_t key_size, int64_t ttl_ms,
+                      jay_error *error);
+int jayi_engine_inc(jayi_region *region, const void *key, size_t key_size, int64_t delta,
+                    int64_t ttl_ms, int64_t *ret_number, jay_error *error);
+
+int jayi_engine_clear(jayi_region *region, const void *prefix, size_t prefix_size,
+                      jay_error *error);
+int jayi_engine_iterate(jayi_region *region, const jay_allocator *allocator, const void *prefix,
+                        size_t prefix_size, jay_iterate_fn *fn, void *arg, jay_error *error);
+int jayi_engine_stats(jayi_region *region, jay_stats *stats, jay_error *error);
+
+/* ---- between the parts of the engine ---- */
+
+/* Counts in our row. */
+void jayi_engine_count(jayi_region *region, uint32_t token, enum jayi_row_counter counter);
+
+/* Whether a deadline is over now; looks at the precise clock only when it is near. */
+bool jayi_deadline_is_over(uint64_t deadline_ms);
+
+/* The failure of a process that cannot get a token. */
+int jayi_no_token(jay_error *error);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * index.c - finding, linking and moving entries, under the shard's lock.
+ */
+#include "engine/index.h"
+
+#include <string.h>
+
+#include "engine/chunks.h"
+#include "engine/heap.h"
+#include "util/hash.h"
+
+/* Entries for each 16 slots at which another bucket is added. More saves memory; fewer keeps
+ * entries in the first of their buckets. */
+#define LOAD_OF_16 11
+#define FIRST_BUCKETS 4
+
+uint64_t jayi_item_hash(const jayi_region *region, const jayi_item *item) {
+    return jayi_hash(item->bytes, jayi_item_key_size(item), region->seed);
+}
+
+bool jayi_item_is_sound(const jayi_region *region, const jayi_shard *shard, jayi_place place) {
+    if (!jayi_place_is_sane(region, place)) return false;
+    const jayi_item *item = jayi_item_at(region, place);
+    uint64_t state = jayi_peek(&item->state);
+    uint32_t key_size = jayi_item_key_size(item);
+    if (key_size == 0 || key_size > JAY_KEY_MAX_BYTES + JAY_PREFIX_MAX_BYTES) return false;
+    if ((state & (JAYI_FLAG_FREE | JAYI_FLAG_QUICK)) != 0) return false;
+    uint32_t chunk = jayi_chunk_of(region, place);
+    uint32_t owner = jayi_shard_number(region, shard);
+    uint64_t bytes = jayi_item_bytes(item);
+    uint64_t at = (uint64_t)place * JAYI_UNIT;
+    if (at + bytes > region->region_bytes) return false;
+    uint32_t last = jayi_chunk_of(region, (jayi_place)((at + bytes - 1) / JAYI_UNIT));
+    if ((state & JAYI_FLAG_RUN) == 0) {
+        return jayi_chunk_is_of(region, chunk, JAYI_CHUNK_HEAP, owner) &&
+               (last == chunk || jayi_chunk_is_of(region, last, JAYI_CHUNK_HEAP, owner));
+    }
+    return at == region->chunks_at + ((uint64_t)chunk << region->chunk_shift) &&
+           jayi_chunk_is_of(region, chunk, JAYI_CHUNK_RUN, owner) &&
+           (last == chunk || jayi_chunk_is_of(region, last, JAYI_CHUNK_RUN_MORE, owner));
+}
+
+/* The two buckets of a hash; false when the index is empty or damaged. They may be the same. */
+static bool buckets_of(jayi_region *region, jayi_shard *shard, uint64_t hash,
+                       jayi_bucket *ret_buckets[2]) {
+    uint32_t count = jayi_peek(&shard->bucket_count);
+    if (count == 0) return false;
+    uint32_t number = jayi_shard_number(region, shard);
+    ret_buckets[0] =
+        jayi_bucket_at(region, number, jayi_bucket_number(jayi_first_bits(hash), count));
+    ret_buckets[1] =
+        jayi_bucket_at(region, number, jayi_bucket_number(jayi_second_bits(hash), count));
+    if (ret_buckets[0] != NULL && ret_buckets[1] != NULL) return true;
+    jayi_damage(shard);
+    return false;
+}
+
+/* Finds a slot by tag and `place` (0: any, then by key). */
+static bool search(jayi_region *region, jayi_shard *shard, uint64_t hash, const void *key,
+                   size_t key_size, jayi_place place, jayi_ref *ret_ref) {
+    jayi_bucket *buckets[2];
+    if (!buckets_of(region, shard, hash, buckets)) return false;
+    for (uint32_t i = 0; i < 2 * JAYI_BUCKET_SLOTS; i++) {
+        jayi_bucket *bucket = buckets[i / JAYI_BUCKET_SLOTS];
+        uint64_t word = jayi_peek(&bucket->slots[i % JAYI_BUCKET_SLOTS]);
+        if (!jayi_tag_matches(word, hash)) continue;
+        if (place != 0 && jayi_slot_place(word) != place) continue;
+        if (!jayi_item_is_sound(region, shard, jayi_slot_place(word))) {
+            jayi_damage(shard);
+            continue;
+        }
+        jayi_item *item = jayi_item_at(region, jayi_slot_place(word));
+        if (place == 0 &&
+            (jayi_item_key_size(item) != key_size || !jayi_racy_equal(item->bytes, key, key_size)))
+            continue;
+        *ret_ref = (jayi_ref){bucket, i % JAYI_BUCKET_SLOTS, word, hash, item};
+        return true;
+    }
+    return false;
+}
+
+bool jayi_index_find(jayi_region *region, jayi_shard *shard, uint64_t hash, const void *key,
+                     size_t key_size, jayi_ref *ret_ref) {
+    return search(region, shard, hash, key, key_size, 0, ret_ref);
+}
+
+bool jayi_index_find_item(jayi_region *region, jayi_shard *shard, jayi_place place,
+                          jayi_ref *ret_ref) {
+    uint64_t hash = jayi_item_hash(region, jayi_item_at(region, place));
+    return search(region, shard, hash, NULL, 0, place, ret_ref);
+}
+
+/* Raises a version after a change of slots. Readers that saw bytes written behind it see it, too.
+ */
+static void raise_version(jayi_bucket *bucket) {
+    atomic_store_explicit(&bucket->version, jayi_peek(&bucket->version) + 1, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void jayi_index_store(jayi_ref *ref, uint64_t word) {
+    atomic_store_explicit(&ref->bucket->slots[ref->slot], word, memory_order_release);
+    raise_version(ref->bucket);
+}
+
+static bool put(jayi_bucket *bucket, uint64_t word) {
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        if (jayi_peek(&bucket->slots[i]) != 0) continue;
+        atomic_store_explicit(&bucket->slots[i], word, memory_order_release);
+        return true;
+    }
+    return false;
+}
+
+/* Moves one entry of a bucket to the other of its two buckets, if that has room. */
+static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        uint64_t word = jayi_peek(&bucket->slots[i]);
+        if (word == 0 || !jayi_item_is_sound(region, shard, jayi_slot_place(word))) continue;
+        uint64_t hash = jayi_item_hash(region, jayi_item_at(region, jayi_slot_place(word)));
+        jayi_bucket *others[2];
+        if (!buckets_of(region, shard, hash, others)) return false;
+        jayi_bucket *other = others[0] == bucket ? others[1] : others[0];
+        if (other == bucket || !put(other, word)) continue;
+        /* A reader that has looked there already and comes here too late must look again. */
+        raise_version(other);
+        atomic_store_explicit(&bucket->slots[i], 0, memory_order_release);
+        raise_version(bucket);
+        jayi_bump(&shard->moves, 1);
+        return true;
+    }
+    return false;
+}
+
+bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, jayi_place place,
+                       uint32_t frequency) {
+    jayi_bucket *buckets[2];
+    if (!buckets_of(region, shard, hash, buckets)) return false;
+    uint64_t word = jayi_slot_make(hash, place, frequency);
+    if (put(buckets[0], word) || put(buckets[1], word)) return true;
+    for (int i = 0; i < 2; i++) {
+        if (displace(region, shard, buckets[i]) && put(buckets[i], word)) return true;
+    }
+    return false;
+}
+
+bool jayi_index_coldest(jayi_region *region, jayi_shard *shard, uint64_t hash, jayi_ref *ret_ref) {
+    jayi_bucket *buckets[2];
+    uint32_t least = UINT32_MAX;
+    if (!buckets_of(region, shard, hash, buckets)) return false;
+    for (uint32_t i = 0; i < 2 * JAYI_BUCKET_SLOTS; i++) {
+        jayi_bucket *bucket = buckets[i / JAYI_BUCKET_SLOTS];
+        uint64_t word = jayi_peek(&bucket->slots[i % JAYI_BUCKET_SLOTS]);
+        jayi_place place = jayi_slot_place(word);
+        if (word == 0 || jayi_slot_frequency(word) >= least) continue;
+        if (!jayi_item_is_sound(region, shard, place)) {
+            jayi_damage(shard);
+            continue;
+        }
+        least = jayi_slot_frequency(word);
+        jayi_item *item = jayi_item_at(region, place);
+        *ret_ref =
+            (jayi_ref){bucket, i % JAYI_BUCKET_SLOTS, word, jayi_item_hash(region, item), item};
+    }
+    return least != UINT32_MAX;
+}
+
+/* ---- growth ---- */
+
+bool jayi_index_is_short(const jayi_region *region, const jayi_shard *shard) {
+    uint64_t count = jayi_peek(&shard->bucket_count);
+    (void)region;
+    return (jayi_peek(&shard->item_count) + 1) * 16 > count * JAYI_BUCKET_SLOTS * LOAD_OF_16;
+}
+
+static _Atomic uint32_t *directory_entry(const jayi_region *region, const jayi_shard *shard,
+                                         uint32_t bucket) {
+    uint32_t at = bucket >> (region->chunk_shift - 6);
+    if (at >= region->directory_size) return NULL;
+    return &region->directories[(size_t)jayi_shard_number(region, shard) * region->directory_size +
+                                at];
+}
+
+bool jayi_index_wants_chunk(const jayi_region *region, const jayi_shard *shard) {
+    const _Atomic uint32_t *entry = directory_entry(region, shard, jayi_peek(&shard->bucket_count));
+    return entry != NULL && jayi_peek(entry) == 0;
+}
+
+void jayi_index_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk) {
+    memset(jayi_chunk_at(region, chunk), 0, jayi_chunk_bytes(region));
+    atomic_store_explicit(directory_entry(region, shard, jayi_peek(&shard->bucket_count)),
+                          chunk + 1, memory_order_release);
+    jayi_bump(&shard->chunk_bytes, jayi_chunk_bytes(region));
+}
+
+/* Copies into `new_bucket` what belongs there once there are `count` buckets. */
+static uint32_t copy_split(jayi_region *region, jayi_shard *shard, const jayi_bucket *old_bucket,
+                           jayi_bucket *new_bucket, uint32_t count) {
+    uint32_t moved = 0;
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        uint64_t word = jayi_peek(&old_bucket->slots[i]);
+        if (word == 0) continue;
+        if (!jayi_item_is_sound(region, shard, jayi_slot_place(word))) {
+            jayi_damage(shard);
+            continue;
+        }
+        uint64_t hash = jayi_item_hash(region, jayi_item_at(region, jayi_slot_place(word)));
+        uint32_t first = jayi_bucket_number(jayi_first_bits(hash), count);
+        uint32_t second = jayi_bucket_number(jayi_second_bits(hash), count);
+        uint32_t old_number = count - 1 - (1u << (31 - __builtin_clz(count - 1)));
+        bool belongs = first == count - 1 || (second == count - 1 && first != old_number);
+        if (belongs && put(new_bucket, word)) moved |= 1u << i;
+    }
+    return moved;
+}
+
+/* False; and it is damage when the directory names something that is no chunk. */
+static bool has_no_bucket(const jayi_region *region, jayi_shard *shard, uint32_t bucket) {
+    const _Atomic uint32_t *entry = directory_entry(region, shard, bucket);
+    if (entry != NULL && jayi_peek(entry) != 0) jayi_damage(shard);
+    return false;
+}
+
+bool jayi_index_grow(jayi_region *region, jayi_shard *shard) {
+    uint32_t count = jayi_peek(&shard->bucket_count);
+    uint32_t number = jayi_shard_number(region, shard);
+    if (count == 0) {
+        if (jayi_bucket_at(region, number, 0) == NULL) return has_no_bucket(region, shard, 0);
+        atomic_store_explicit(&shard->bucket_count, FIRST_BUCKETS, memory_order_release);
+        return true;
+    }
+    uint32_t split = count - (1u << (31 - __builtin_clz(count)));
+    jayi_bucket *old_bucket = jayi_bucket_at(region, number, split);
+    jayi_bucket *new_bucket = jayi_bucket_at(region, number, count);
+    if (old_bucket == NULL) return has_no_bucket(region, shard, split);
+    if (new_bucket == NULL) return has_no_bucket(region, shard, count);
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) jayi_poke(&new_bucket->slots[i], 0);
+    uint32_t moved = copy_split(region, shard, old_bucket, new_bucket, count + 1);
+    /* From here on both say the same; then the old bucket forgets. */
+    atomic_store_explicit(&shard->bucket_count, count + 1, memory_order_release);
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        if (moved >> i & 1) atomic_store_explicit(&old_bucket->slots[i], 0, memory_order_release);
+    }
+    if (moved != 0) raise_version(old_bucket);
+    return true;
+}

@@ -1,0 +1,107 @@
+/*
+ * index.h - from a key to its item.
+ *
+ * A shard's index is a row of buckets that grows by one bucket at a time (linear hashing: Litwin,
+ * VLDB 1980), spread over chunks that a directory names. An entry is in the first of two buckets
+ * that its hash names, or in the second where the first was full.
+ *
+ * Readers take no lock: they note the bucket's version, look, and afterwards make sure that the
+ * version is the same. Whoever changes a slot so that an entry could be missed or its memory reused
+ * raises the version after the change and before the memory is touched.
+ */
+#ifndef JAYI_INDEX_H
+#define JAYI_INDEX_H
+
+#include "engine/region.h"
+
+/* Where an entry was found. */
+typedef struct jayi_ref {
+    jayi_bucket *bucket;
+    uint32_t slot;
+    uint64_t word; /* of the slot */
+    uint64_t hash;
+    jayi_item *item;
+} jayi_ref;
+
+/* The bucket of a number, or NULL when the directory makes no sense. */
+static inline jayi_bucket *jayi_bucket_at(const jayi_region *region, uint32_t shard,
+                                          uint32_t bucket) {
+    uint32_t shift = region->chunk_shift - 6;
+    uint32_t at = bucket >> shift;
+    if (at >= region->directory_size) return NULL;
+    uint32_t chunk =
+        atomic_load_explicit(&region->directories[(size_t)shard * region->directory_size + at],
+                             memory_order_acquire) -
+        1;
+    if (chunk >= region->chunk_count) return NULL;
+    unsigned char *address = jayi_chunk_at(region, chunk);
+    return (jayi_bucket *)(void *)address + (bucket & ((1u << shift) - 1));
+}
+
+/* The bucket number of 32 bits of hash among `count` (1 or more). */
+static inline uint32_t jayi_bucket_number(uint32_t bits, uint32_t count) {
+    uint32_t low = 1u << (31 - __builtin_clz(count));
+    uint32_t number = bits & (low + low - 1);
+    return number < count ? number : number & (low - 1);
+}
+
+static inline uint32_t jayi_first_bits(uint64_t hash) {
+    return (uint32_t)hash;
+}
+
+static inline uint32_t jayi_second_bits(uint64_t hash) {
+    return (uint32_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+/* Whether a slot may be that of a hash: occupied, with the same tag. */
+static inline bool jayi_tag_matches(uint64_t slot, uint64_t hash) {
+    return (slot ^ hash) >> JAYI_TAG_SHIFT == 0 && slot != 0;
+}
+
+/* Whether an item at a sane place, of these sizes, ends within the region. */
+static inline bool jayi_sizes_are_sane(const jayi_region *region, jayi_place place,
+                                       uint64_t key_size, uint64_t value_size) {
+    return (uint64_t)place * JAYI_UNIT + JAYI_ITEM_HEADER + key_size + value_size + 1 <=
+           region->region_bytes;
+}
+
+/* ---- with the shard's lock ---- */
+
+/* Finds a key's entry, expired or not. False: there is none. */
+bool jayi_index_find(jayi_region *region, jayi_shard *shard, uint64_t hash, const void *key,
+                     size_t key_size, jayi_ref *ret_ref);
+
+/* Finds the entry of an item that is linked. */
+bool jayi_index_find_item(jayi_region *region, jayi_shard *shard, jayi_place place,
+                          jayi_ref *ret_ref);
+
+/* Links an item whose key is not there. False: both buckets are full, and stay so. */
+bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, jayi_place place,
+                       uint32_t frequency);
+
+/* Puts another item in an entry's place, or none (word 0). With a full fence behind. */
+void jayi_index_store(jayi_ref *ref, uint64_t word);
+
+/* Whether the index should have one more bucket before another entry comes. */
+bool jayi_index_is_short(const jayi_region *region, const jayi_shard *shard);
+
+/* Adds a bucket; false when that needs a chunk and `chunk` is JAYI_NO_CHUNK, or none can be added.
+ * A chunk that is not JAYI_NO_CHUNK has been claimed for it, and is used only if one is needed. */
+bool jayi_index_grow(jayi_region *region, jayi_shard *shard);
+
+/* Whether the next bucket begins a new chunk, and the directory has room for it. */
+bool jayi_index_wants_chunk(const jayi_region *region, const jayi_shard *shard);
+
+/* Hands it a claimed chunk. */
+void jayi_index_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk);
+
+/* The hash of an item's key; only for items checked to be sane. */
+uint64_t jayi_item_hash(const jayi_region *region, const jayi_item *item);
+
+/* Whether a linked item of this shard can be at a place, with sizes that fit there. */
+bool jayi_item_is_sound(const jayi_region *region, const jayi_shard *shard, jayi_place place);
+
+/* The slot of an entry with the fewest hits among the two buckets of a hash. */
+bool jayi_index_coldest(jayi_region *region, jayi_shard *shard, uint64_t hash, jayi_ref *ret_ref);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * racy.h - reading and writing bytes that another thread may be writing or reading.
+ *
+ * Readers copy first and find out afterwards, by a version, whether what they copied was whole
+ * (a sequence lock). C11 allows that only with atomic accesses; compilers at hand make of memcpy
+ * and memcmp the same loads, only faster. So under ThreadSanitizer, which would rightly complain,
+ * bytes move as relaxed atomics, and elsewhere by memcpy, between compiler fences.
+ */
+#ifndef JAYI_RACY_H
+#define JAYI_RACY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define JAYI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define JAYI_TSAN 1
+#endif
+#endif
+
+#ifdef JAYI_TSAN
+
+static inline void jayi_racy_read(void *to, const void *from, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)to)[i] =
+            __atomic_load_n((const unsigned char *)from + i, __ATOMIC_RELAXED);
+}
+
+static inline void jayi_racy_write(void *to, const void *from, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        __atomic_store_n((unsigned char *)to + i, ((const unsigned char *)from)[i],
+                         __ATOMIC_RELAXED);
+}
+
+static inline bool jayi_racy_equal(const void *shared, const void *own, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (__atomic_load_n((const unsigned char *)shared + i, __ATOMIC_RELAXED) !=
+            ((const unsigned char *)own)[i])
+            return false;
+    }
+    return true;
+}
+
+#else
+
+static inline void jayi_racy_read(void *to, const void *from, size_t size) {
+    atomic_signal_fence(memory_order_seq_cst);
+    memcpy(to, from, size);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void jayi_racy_write(void *to, const void *from, size_t size) {
+    atomic_signal_fence(memory_order_seq_cst);
+    memcpy(to, from, size);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline bool jayi_racy_equal(const void *shared, const void *own, size_t size) {
+    atomic_signal_fence(memory_order_seq_cst);
+    return memcmp(shared, own, size) == 0;
+}
+
+#endif
+
+/* Relaxed loads and stores, for words behind a lock that others may look at. */
+#define jayi_peek(word) atomic_load_explicit((word), memory_order_relaxed)
+#define jayi_poke(word, value) atomic_store_explicit((word), (value), memory_order_relaxed)
+
+/* For counts that only the holder of a lock changes. */
+#define jayi_bump(word, amount) jayi_poke((word), jayi_peek(word) + (amount))
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * recover.c - rebuilding a shard.
+ *
+ * While it runs, a bitmap has a bit for each unit of the region that a kept item takes. It lies in
+ * memory of this process; the kernel gives pages only where bits are set.
+ */
+#include "engine/recover.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/chunks.h"
+#include "engine/ghosts.h"
+#include "engine/heap.h"
+#include "engine/index.h"
+#include "engine/pins.h"
+#include "engine/policy.h"
+#include "engine/space.h"
+
+typedef struct rebuild {
+    jayi_region *region;
+    jayi_shard *shard;
+    uint32_t number;
+    uint64_t *taken;
+    uint64_t taken_bytes; /* size of the bitmap */
+    bool has_lost;        /* an entry could not be kept */
+} rebuild;
+
+/* ---- the bitmap ---- */
+
+/* Whether any of `count` bits from `first` is set; sets them all if not. */
+static bool take_units(rebuild *r, uint64_t first, uint64_t count) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint64_t at = first; at < first + count;) {
+            uint64_t bits = 64 - at % 64;
+            if (bits > first + count - at) bits = first + count - at;
+            uint64_t mask = (bits == 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1) << (at % 64);
+            if (pass == 0 && (r->taken[at / 64] & mask) != 0) return false;
+            if (pass == 1) r->taken[at / 64] |= mask;
+            at += bits;
+        }
+    }
+    return true;
+}
+
+/* The first unit from `from` on, before `end`, whose bit is `wanted`; else `end`. */
+static uint64_t find_unit(const rebuild *r, uint64_t from, uint64_t end, bool wanted) {
+    while (from < end) {
+        uint64_t word = wanted ? r->taken[from / 64] : ~r->taken[from / 64];
+        word &= ~UINT64_C(0) << (from % 64);
+        if (word != 0) {
+            uint64_t found = from / 64 * 64 + (uint64_t)__builtin_ctzll(word);
+            return found < end ? found : end;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return end;
+}
+
+/* Takes the memory of a sound item; false when another has some of it. */
+static bool take_item(rebuild *r, jayi_place place) {
+    const jayi_item *item = jayi_item_at(r->region, place);
+    uint64_t bytes = jayi_item_bytes(item);
+    if (jayi_peek(&item->state) & JAYI_FLAG_RUN)
+        bytes = (uint64_t)jayi_run_chunks(r->region, bytes) << r->region->chunk_shift;
+    return take_units(r, place, bytes / JAYI_UNIT);
+}
+
+/* ---- entries ---- */
+
+/* Whether an item is sound, and each chunk between its first and last, too, is this shard's. */
+static bool item_is_whole(const rebuild *r, jayi_place place) {
+    if (!jayi_item_is_sound(r->region, r->shard, place)) return false;
+    const jayi_item *item = jayi_item_at(r->region, place);
+    bool is_run = (jayi_peek(&item->state) & JAYI_FLAG_RUN) != 0;
+    uint64_t end = (uint64_t)place * JAYI_UNIT + jayi_item_bytes(item);
+    uint32_t last = jayi_chunk_of(r->region, (jayi_place)((end - 1) / JAYI_UNIT));
+    for (uint32_t chunk = jayi_chunk_of(r->region, place) + 1; chunk < last; chunk++) {
+        if (!jayi_chunk_is_of(r->region, chunk, is_run ? JAYI_CHUNK_RUN_MORE : JAYI_CHUNK_HEAP,
+                              r->number))
+            return false;
+    }
+    return true;
+}
+
+/* Whether a slot's item is whole and belongs into this bucket. */
+static bool slot_is_good(rebuild *r, uint64_t word, uint32_t bucket, uint32_t count) {
+    jayi_place place = jayi_slot_place(word);
+    if (!item_is_whole(r, place)) return false;
+    uint64_t hash = jayi_item_hash(r->region, jayi_item_at(r->region, place));
+    return jayi_tag_matches(word, hash) && jayi_shard_of(r->region, hash) == r->number &&
+           (jayi_bucket_number(jayi_first_bits(hash), count) == bucket ||
+            jayi_bucket_number(jayi_second_bits(hash), count) == bucket);
+}
+
+static void drop_slot(jayi_bucket *bucket, uint32_t slot) {
+    jayi_ref ref = {.bucket = bucket, .slot = slot};
+    jayi_index_store(&ref, 0);
+}
+
+static void count_bytes(rebuild *r, const jayi_item *item) {
+    uint64_t bytes = jayi_item_bytes(item);
+    jayi_bump(&r->shard->block_bytes, bytes);
+    if (jayi_peek(&item->state) & JAYI_FLAG_RUN) jayi_bump(&r->shard->run_bytes, bytes);
+}
+
+static void keep_item(rebuild *r, jayi_item *item) {
+    uint64_t flags = JAYI_FLAG_RUN | JAYI_QUEUE_MASK | JAYI_EPOCH_MASK;
+    uint64_t deadline = jayi_item_deadline(item);
+    jayi_poke(&item->state, deadline << JAYI_DEADLINE_SHIFT | (jayi_peek(&item->state) & flags));
+    jayi_policy_readmit(r->region, r->shard, item);
+    jayi_bump(&r->shard->item_count, 1);
+    count_bytes(r, item);
+}
+
+/* Goes through the index: good entries are kept, others dropped. False: the index is damaged. */
+static bool keep_entries(rebuild *r) {
+    uint32_t count = jayi_peek(&r->shard->bucket_count);
+    for (uint32_t number = 0; number < count; number++) {
+        jayi_bucket *bucket = jayi_bucket_at(r->region, r->number, number);
+        if (bucket == NULL) return false;
+        for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+            uint64_t word = jayi_peek(&bucket->slots[i]);
+            if (word == 0) continue;
+            if (slot_is_good(r, word, number, count) && take_item(r, jayi_slot_place(word))) {
+                keep_item(r, jayi_item_at(r->region, jayi_slot_place(word)));
+            } else {
+                drop_slot(bucket, i);
+                r->has_lost = true;
+            }
+        }
+    }
+    return true;
+}
+
+/* Pinned items that are no longer linked wait in limbo. */
+static void keep_pinned(void *arg, jayi_place place) {
+    rebuild *r = arg;
+    if (!item_is_whole(r, place) || !take_item(r, place)) return;
+    jayi_item *item = jayi_item_at(r->region, place);
+    uint64_t kept = jayi_peek(&item->state) & (JAYI_FLAG_RUN | JAYI_QUEUE_MASK | JAYI_EPOCH_MASK);
+    jayi_poke(&item->state,
+              jayi_item_deadline(item) << JAYI_DEADLINE_SHIFT | kept | JAYI_FLAG_LIMBO);
+    jayi_poke(&item->newer, r->shard->limbo);
+    r->shard->limbo = place;
+    count_bytes(r, item);
+}
+
+/* ---- chunks ---- */
+
+/* Whether the directory names a chunk; used entries come first, each once. */
+static bool directory_is_sound(const rebuild *r) {
+    uint32_t shift = r->region->chunk_shift - 6;
+    uint32_t used = (jayi_peek(&r->shard->bucket_count) + (1u << shift) - 1) >> shift;
+    _Atomic uint32_t *directory =
+        &r->region->directories[(size_t)r->number * r->region->directory_size];
+    if (used > r->region->directory_size) return false;
+    for (uint32_t i = 0; i < r->region->directory_size; i++) {
+        uint32_t entry = jayi_peek(&directory[i]);
+        if (entry == 0 && i >= used) continue;
+        if (!jayi_chunk_is_of(r->region, entry - 1, JAYI_CHUNK_INDEX, r->number)) return false;
+        for (uint32_t j = 0; j < i; j++) {
+            if (jayi_peek(&directory[j]) == entry) return false;
+        }
+    }
+    return true;
+}
+
+static bool directory_names(const rebuild *r, uint32_t chunk) {
+    _Atomic uint32_t *directory =
+        &r->region->directories[(size_t)r->number * r->region->directory_size];
+    for (uint32_t i = 0; i < r->region->directory_size; i++) {
+        if (jayi_peek(&directory[i]) == chunk + 1) return true;
+    }
+    return false;
+}
+
+static bool ghosts_name(const rebuild *r, uint32_t chunk) {
+    for (uint32_t i = 0; i < JAYI_GHOST_CHUNKS; i++) {
+        if (r->shard->ghost_chunks[i] == chunk + 1) return true;
+    }
+    return false;
+}
+
+/* Makes free blocks of what no item takes in a row of heap chunks, from unit `at` to `end`. False:
+ * a gap is too small for a block. */
+static bool rebuild_row(rebuild *r, uint64_t at, uint64_t end) {
+    bool previous_free = false;
+    while (at < end) {
+        uint64_t gap_end = find_unit(r, at, end, true);
+        if (gap_end > at) {
+            if ((gap_end - at) * JAYI_UNIT < JAYI_BLOCK_MIN) return false;
+            jayi_heap_put(r->region, r->shard, (jayi_place)at, (gap_end - at) * JAYI_UNIT, false);
+            previous_free = true;
+            at = gap_end;
+            continue;
+        }
+        jayi_item *item = jayi_item_at(r->region, (jayi_place)at);
+        uint64_t state = jayi_peek(&item->state) & ~JAYI_FLAG_PREVIOUS_FREE;
+        jayi_poke(&item->state, state | (previous_free ? JAYI_FLAG_PREVIOUS_FREE : 0));
+        previous_free = false;
+        at += jayi_item_bytes(item) / JAYI_UNIT;
+    }
+    return true;
+}
+
+/* Whether any item takes part of a chunk. */
+static bool chunk_is_taken(const rebuild *r, uint32_t chunk) {
+    uint64_t at = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
+    uint64_t end = at + jayi_chunk_bytes(r->region) / JAYI_UNIT;
+    return find_unit(r, at, end, true) < end;
+}
+
+/* Whether giving a chunk back would leave, before it or behind it, a piece too small for a block.
+ */
+static bool would_cut(const rebuild *r, uint32_t chunk) {
+    const uint64_t least = JAYI_BLOCK_MIN / JAYI_UNIT;
+    uint64_t at = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
+    uint64_t end = at + jayi_chunk_bytes(r->region) / JAYI_UNIT;
+    uint64_t before = 0, behind = 0;
+    if (chunk > 0 && jayi_heap_owns_chunk(r->region, r->shard, chunk - 1)) {
+        while (before < least && find_unit(r, at - before - 1, at - before, true) == at - before)
+            before++;
+    }
+    if (jayi_heap_owns_chunk(r->region, r->shard, chunk + 1))
+        behind = find_unit(r, end, end + least, true) - end;
+    return (before > 0 && before < least) || (behind > 0 && behind < least);
+}
+
+/* Gives heap chunks back that nothing is in, and makes blocks of the rest. */
+static bool rebuild_heap(rebuild *r) {
+    jayi_region *region = r->region;
+    uint64_t chunk_units = jayi_chunk_bytes(region) / JAYI_UNIT;
+    for (uint32_t chunk = 0; chunk < region->chunk_count; chunk++) {
+        if (jayi_heap_owns_chunk(region, r->shard, chunk) && !chunk_is_taken(r, chunk) &&
+            !would_cut(r, chunk))
+            jayi_chunk_release(region, chunk);
+    }
+    for (uint32_t chunk = 0; chunk < region->chunk_count; chunk++) {
+        uint32_t first = chunk;
+        while (jayi_heap_owns_chunk(region, r->shard, chunk)) chunk++;
+        if (chunk == first) continue;
+        r->shard->heap_chunks += chunk - first;
+        uint64_t at = jayi_place_of(region, jayi_chunk_at(region, first));
+        if (!rebuild_row(r, at, at + (chunk - first) * chunk_units)) return false;
+    }
+    return true;
+}
+
+/* Whether no shard can have written an entry of the chunk table. */
+static bool is_senseless(const jayi_region *region, uint32_t entry) {
+    return entry != 0 && (entry >> 24 == JAYI_CHUNK_FREE || entry >> 24 >= JAYI_CHUNK_KINDS ||
+                          jayi_chunk_owner(entry) >= region->shard_count);
+}
+
+/* Sorts out every chunk that this shard owns, or nobody. False: the heap does not add up. */
+static bool rebuild_chunks(rebuild *r) {
+    for (uint32_t chunk = 0; chunk < r->region->chunk_count; chunk++) {
+        uint32_t entry = atomic_load(&r->region->chunk_table[chunk]);
+        if (is_senseless(r->region, entry)) {
+            jayi_chunk_release(r->region, chunk);
+            continue;
+        }
+        if (jayi_chunk_owner(entry) != r->number) continue;
+        uint64_t place = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
+        bool is_taken = r->taken[place / 64] >> (place % 64) & 1;
+        switch (jayi_chunk_kind(entry)) {
+        case JAYI_CHUNK_INDEX:
+            if (!directory_names(r, chunk)) jayi_chunk_release(r->region, chunk);
+            break;
+        case JAYI_CHUNK_GHOSTS:
+            if (!ghosts_name(r, chunk)) jayi_chunk_release(r->region, chunk);
+            break;
+        case JAYI_CHUNK_RUN:
+        case JAYI_CHUNK_RUN_MORE:
+            if (!is_taken) jayi_chunk_release(r->region, chunk);
+            break;
+        default: /* free, or of the heap */
+            break;
+        }
+    }
+    return rebuild_heap(r);
+}
+
+/* ---- readers ---- */
+
+/*
+ * Raises the version of every bucket, so that readers look again at whatever they have seen: who
+ * died may have changed a slot, and not come to raise its version any more. Memory is reused only
+ * after that. `is_dropped`: empties the slots first, for readers that still know the bucket.
+ */
+static void renew_buckets(rebuild *r, bool is_dropped) {
+    _Atomic uint32_t *directory =
+        &r->region->directories[(size_t)r->number * r->region->directory_size];
+    for (uint32_t i = 0; i < r->region->directory_size; i++) {
+        uint32_t chunk = jayi_peek(&directory[i]) - 1;
+        if (!jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_INDEX, r->number)) continue;
+        jayi_bucket *buckets = (jayi_bucket *)(void *)jayi_chunk_at(r->region, chunk);
+        for (uint64_t j = 0; j < jayi_chunk_bytes(r->region) / sizeof *buckets; j++) {
+            for (uint32_t slot = 0; is_dropped && slot < JAYI_BUCKET_SLOTS; slot++)
+                jayi_poke(&buckets[j].slots[slot], 0);
+            atomic_store_explicit(&buckets[j].version, jayi_peek(&buckets[j].version) + 1,
+                                  memory_order_release);
+        }
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* ---- the whole ---- */
+
+/* Forgets everything that is made from the index. */
+static void forget(rebuild *r) {
+    jayi_shard *shard = r->shard;
+    jayi_policy_reset(r->region, shard);
+    jayi_ghosts_forget(shard);
+    jayi_poke(&shard->item_count, 0);
+    jayi_poke(&shard->block_bytes, 0);
+    jayi_poke(&shard->run_bytes, 0);
+    shard->limbo = 0;
+    shard->heap_chunks = 0;
+    shard->keeps_chunks = 0;
+    shard->quick_count = 0;
+    shard->seen_freed_epoch = 0;
+    memset(shard->bin_map, 0, sizeof shard->bin_map);
+    memset(shard->bins, 0, sizeof shard->bins);
+    memset(shard->quick, 0, sizeof shard->quick);
+    /* Pages that were never written stay unwritten: this is a drop, not a memset. */
+    madvise(r->taken, r->taken_bytes, MADV_DONTNEED);
+    jayi_poke(&shard->is_damaged, 0);
+}
+
+static void count_index_bytes(rebuild *r) {
+    uint64_t bytes = 0;
+    for (uint32_t chunk = 0; chunk < r->region->chunk_count; chunk++) {
+        if (jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_INDEX, r->number) ||
+            jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_GHOSTS, r->number))
+            bytes += jayi_chunk_bytes(r->region);
+    }
+    jayi_poke(&r->shard->chunk_bytes, bytes);
+}
+
+/* Empties the shard: no entry, no index. Only what views hold stays. */
+static void reset(rebuild *r) {
+    atomic_store_explicit(&r->shard->bucket_count, 0, memory_order_release);
+    renew_buckets(r, true);
+    for (uint32_t i = 0; i < r->region->directory_size; i++)
+        jayi_poke(&r->region->directories[(size_t)r->number * r->region->directory_size + i], 0);
+    /* Readers that saw the index before may still look at it: memory stays mapped, and what they
+     * find there they check. */
+    atomic_thread_fence(memory_order_seq_cst);
+    forget(r);
+    jayi_pins_each(r->region, keep_pinned, r);
+    if (!rebuild_chunks(r)) {
+        forget(r);
+        rebuild_chunks(r);
+    }
+    atomic_fetch_add(&r->region->header->resets, 1);
+}
+
+static bool rebuild_all(rebuild *r) {
+    forget(r);
+    if (!directory_is_sound(r) || !keep_entries(r)) return false;
+    jayi_pins_each(r->region, keep_pinned, r);
+    return rebuild_chunks(r) && !jayi_peek(&r->shard->is_damaged);
+}
+
+void jayi_recover(jayi_region *region, jayi_shard *shard) {
+    rebuild r = {.region = region, .shard = shard, .number = jayi_shard_number(region, shard)};
+    r.taken_bytes = region->region_bytes / JAYI_UNIT / 8 + 8;
+    r.taken = mmap(NULL, r.taken_bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (r.taken == MAP_FAILED) {
+        /* It stays damaged: the next to come tries again. */
+        jayi_poke(&shard->is_damaged, 1);
+        return;
+    }
+    atomic_fetch_add(&region->header->recoveries, 1);
+    renew_buckets(&r, false);
+    if (!rebuild_all(&r)) reset(&r);
+    count_index_bytes(&r);
+    munmap(r.taken, r.taken_bytes);
+}

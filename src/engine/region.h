@@ -1,0 +1,165 @@
+/*
+ * region.h - a region as one process sees it: where it is mapped, its geometry, and its parts.
+ *
+ * The geometry is copied out of the header once, checked, and never read from there again.
+ */
+#ifndef JAYI_REGION_H
+#define JAYI_REGION_H
+
+#include <jaycache/backend.h>
+
+#include "engine/layout.h"
+#include "engine/racy.h"
+
+/* An entry of a row's pins: the place that a view holds, or 0. */
+typedef _Atomic uint32_t jayi_pin;
+
+/* What a region is made from. */
+typedef struct jayi_region_plan {
+    uint64_t region_bytes; /* a multiple of 4096 */
+    uint64_t max_items;
+    uint32_t row_count;
+    uint32_t size_bias;
+    uint64_t seed;
+} jayi_region_plan;
+
+/* Who this process is in the region. On a page that fork empties in the child (MADV_WIPEONFORK), so
+ * that the child knows that it has to introduce itself. */
+typedef struct jayi_identity {
+    _Atomic uint32_t token; /* 0: none yet */
+    _Atomic uint32_t busy;  /* a thread is getting one */
+} jayi_identity;
+
+typedef struct jayi_region {
+    unsigned char *base;
+    jayi_header *header;
+    jayi_row *rows;
+    jayi_pin *pins;
+    struct jayi_sampling *sampling; /* NULL: none */
+    jayi_shard *shards;
+    _Atomic uint32_t *directories; /* chunk number + 1 */
+    _Atomic uint32_t *chunk_table;
+    unsigned char *chunks;
+    uint64_t region_bytes;
+    uint64_t chunks_at;
+    uint64_t seed;
+    uint64_t max_items;
+    uint64_t largest_value;
+    uint32_t row_count;
+    uint32_t pins_per_row;
+    uint32_t shard_count;
+    uint32_t chunk_shift;
+    uint32_t chunk_count;
+    uint32_t directory_size;
+    uint32_t size_bias;
+    bool is_sized;                /* bytes are what is scarce, not entries */
+    uint16_t weights[JAYI_BANDS]; /* of an entry of a band of sizes, in the order of leaving */
+    bool is_shared;
+    int lock_fd; /* of a shared region, else -1 */
+    jayi_identity *identity;
+    _Atomic int64_t reaped_ms; /* when this process last looked for rows of the dead */
+} jayi_region;
+
+/* The geometry that a plan leads to, checked against the least that can work. JAY_OK or
+ * JAY_E_OPTION_VALUE. */
+int jayi_region_check_plan(const jayi_region_plan *plan, jay_error *error);
+
+/* Writes header and tables into zeroed memory of plan->region_bytes. */
+void jayi_region_format(void *base, const jayi_region_plan *plan);
+
+/*
+ * Checks the header of a mapped region of `bytes` and fills in the parts of *region from it.
+ * JAY_OK; JAY_E_VERSION for another format; JAY_E_CORRUPT.
+ */
+int jayi_region_bind(jayi_region *region, void *base, uint64_t bytes, jay_error *error);
+
+/* ---- places ---- */
+
+static inline jayi_item *jayi_item_at(const jayi_region *region, jayi_place place) {
+    return (jayi_item *)(void *)(region->base + (uint64_t)place * JAYI_UNIT);
+}
+
+static inline jayi_place jayi_place_of(const jayi_region *region, const void *address) {
+    return (jayi_place)((uint64_t)((const unsigned char *)address - region->base) / JAYI_UNIT);
+}
+
+/* Whether a place lies in the chunks, with at least the header of an item behind it. */
+static inline bool jayi_place_is_sane(const jayi_region *region, jayi_place place) {
+    uint64_t at = (uint64_t)place * JAYI_UNIT;
+    return at >= region->chunks_at && at + JAYI_BLOCK_MIN <= region->region_bytes;
+}
+
+static inline uint64_t jayi_chunk_bytes(const jayi_region *region) {
+    return UINT64_C(1) << region->chunk_shift;
+}
+
+static inline unsigned char *jayi_chunk_at(const jayi_region *region, uint32_t chunk) {
+    return region->chunks + ((uint64_t)chunk << region->chunk_shift);
+}
+
+static inline uint32_t jayi_chunk_of(const jayi_region *region, jayi_place place) {
+    return (uint32_t)(((uint64_t)place * JAYI_UNIT - region->chunks_at) >> region->chunk_shift);
+}
+
+/* ---- shards and hashes: the tag is the top 24 bits, the shard the next, the buckets the rest - */
+
+static inline uint32_t jayi_shard_of(const jayi_region *region, uint64_t hash) {
+    return (uint32_t)(hash >> 32) & 0xffu & (region->shard_count - 1);
+}
+
+static inline uint32_t jayi_shard_number(const jayi_region *region, const jayi_shard *shard) {
+    return (uint32_t)(shard - region->shards);
+}
+
+static inline bool jayi_chunk_is_of(const jayi_region *region, uint32_t chunk,
+                                    enum jayi_chunk_kind kind, uint32_t owner) {
+    return chunk < region->chunk_count &&
+           jayi_peek(&region->chunk_table[chunk]) == jayi_chunk_entry(kind, owner);
+}
+
+/* ---- items ---- */
+
+static inline uint32_t jayi_item_key_size(const jayi_item *item) {
+    return (uint32_t)(jayi_peek(&item->identity) & JAYI_KEY_SIZE_MASK);
+}
+
+/* The version: of 38 bits, counted by the shard, and so not the same again in any time that
+ * matters. */
+static inline uint64_t jayi_item_version(const jayi_item *item) {
+    uint64_t epoch = (jayi_peek(&item->state) & JAYI_EPOCH_MASK) >> JAYI_EPOCH_SHIFT;
+    return epoch << JAYI_VERSION_BITS | jayi_peek(&item->identity) >> JAYI_VERSION_SHIFT;
+}
+
+static inline uint64_t jayi_item_deadline(const jayi_item *item) {
+    return jayi_peek(&item->state) >> JAYI_DEADLINE_SHIFT;
+}
+
+static inline uint64_t jayi_item_bytes(const jayi_item *item) {
+    return jayi_block_bytes(jayi_item_key_size(item), jayi_peek(&item->value_size));
+}
+
+static inline int jayi_item_queue(const jayi_item *item) {
+    return (int)((jayi_peek(&item->state) & JAYI_QUEUE_MASK) >> JAYI_QUEUE_SHIFT);
+}
+
+static inline void jayi_item_set_queue(jayi_item *item, int queue) {
+    uint64_t rest = jayi_peek(&item->state) & ~JAYI_QUEUE_MASK;
+    jayi_poke(&item->state, rest | (uint64_t)queue << JAYI_QUEUE_SHIFT);
+}
+
+static inline uint16_t jayi_item_stamp(const jayi_item *item) {
+    return (uint16_t)(jayi_peek(&item->identity) >> JAYI_STAMP_SHIFT);
+}
+
+/* The band of a size in bytes: 32 to 127, 128 to 511, ... */
+static inline uint32_t jayi_band_of(const jayi_region *region, uint64_t bytes) {
+    if (!region->is_sized) return 0;
+    uint32_t band = (63 - (uint32_t)__builtin_clzll(bytes | 32) - 5) / 2;
+    return band < JAYI_BANDS ? band : JAYI_BANDS - 1;
+}
+
+static inline bool jayi_is_expired(uint64_t deadline_ms, int64_t now_ms) {
+    return (uint64_t)now_ms >= deadline_ms;
+}
+
+#endif

@@ -1,0 +1,46 @@
+# The sources of the library, relative to src/.
+set(JAYCACHE_SOURCES
+    backends/memory/memory_backend.c
+    backends/null/null_backend.c
+    backends/region/region_backend.c
+    backends/shm/shm_backend.c
+    core/batch.c
+    core/cache.c
+    core/emulate.c
+    core/inspect.c
+    core/options.c
+    core/read.c
+    core/registry.c
+    core/resolve.c
+    core/strings.c
+    core/url.c
+    core/version.c
+    core/write.c
+    engine/chunks.c
+    engine/duel.c
+    engine/engine.c
+    engine/engine_read.c
+    engine/engine_write.c
+    engine/ghosts.c
+    engine/heap.c
+    engine/identity.c
+    engine/index.c
+    engine/lists.c
+    engine/lock.c
+    engine/pins.c
+    engine/policy.c
+    engine/recover.c
+    engine/region.c
+    engine/sampling.c
+    engine/shared.c
+    engine/shared_files.c
+    engine/space.c
+    os/clock.c
+    os/memory_limit.c
+    os/random.c
+    util/decimal.c
+    util/memory.c
+    util/nearest.c
+    util/status.c
+    util/units.c
+)

@@ -1,0 +1,126 @@
+/*
+ * test_engine_index.c - growth by one bucket at a time: every key is found at every step, until the
+ * index is full.
+ */
+#include "engine_kit.h"
+
+#include "engine/chunks.h"
+#include "engine/index.h"
+#include "util/hash.h"
+
+/* Finds the entry of a number, and fails unless it is that of `place`. */
+static void require_at(jayi_region *region, uint64_t number, jayi_place place) {
+    jay_bytes key = kit_key(number, 0);
+    jayi_ref ref;
+    uint64_t hash = jayi_hash(key.data, key.size, region->seed);
+    assert_true(jayi_index_find(region, &region->shards[0], hash, key.data, key.size, &ref));
+    assert_int_equal(jayi_place_of(region, ref.item), place);
+}
+
+static jayi_place place_of(jayi_region *region, uint64_t number) {
+    jay_bytes key = kit_key(number, 0);
+    jayi_ref ref;
+    uint64_t hash = jayi_hash(key.data, key.size, region->seed);
+    if (!jayi_index_find(region, &region->shards[0], hash, key.data, key.size, &ref)) return 0;
+    return jayi_place_of(region, ref.item);
+}
+
+/* Growing without new entries: only the buckets change. */
+static void all_keys_are_found_at_every_step(void **state) {
+    (void)state;
+    enum { ENTRIES = 300, STEPS = 5000 };
+    static jayi_place places[ENTRIES];
+    jayi_region region;
+    kit_open(&region, 2 * MIB, 0);
+    jayi_shard *shard = &region.shards[0];
+    for (uint64_t i = 0; i < ENTRIES; i++) {
+        assert_int_equal(kit_set(&region, i, 10, 0), JAY_OK);
+        places[i] = place_of(&region, i);
+    }
+    for (int step = 0; step < STEPS; step++) {
+        if (jayi_index_wants_chunk(&region, shard)) {
+            uint32_t chunk = jayi_chunk_claim_for(&region, shard, JAYI_CHUNK_INDEX);
+            assert_int_not_equal(chunk, JAYI_NO_CHUNK);
+            jayi_index_add_chunk(&region, shard, chunk);
+        }
+        uint32_t before = jayi_peek(&shard->bucket_count);
+        assert_true(jayi_index_grow(&region, shard));
+        assert_int_equal(jayi_peek(&shard->bucket_count), before + 1);
+        /* All of them now and then, some of them always. */
+        uint64_t stride = step % 50 == 0 ? 1 : 37;
+        for (uint64_t i = (uint64_t)step % stride; i < ENTRIES; i += stride)
+            require_at(&region, i, places[i]);
+        if (step % 500 == 0) kit_check(&region);
+    }
+    kit_close(&region);
+}
+
+static void entries_are_found_while_it_fills(void **state) {
+    (void)state;
+    jayi_region region;
+    kit_open(&region, 4 * MIB, 0);
+    jayi_shard *shard = &region.shards[0];
+    uint64_t count = 0;
+    while (kit_stats(&region).evictions == 0) {
+        assert_int_equal(kit_set(&region, count, 8, 0), JAY_OK);
+        count++;
+        /* Between a half and three quarters of the slots, once there are some. */
+        uint64_t slots = (uint64_t)jayi_peek(&shard->bucket_count) * JAYI_BUCKET_SLOTS;
+        assert_true(count * 4 <= slots * 3 || slots < 100);
+        assert_true(count * 2 >= slots || slots < 100);
+        if (count % 3000 == 0) assert_int_equal(kit_count(&region, count, 8), count);
+    }
+    assert_in_range(count, 40000, 4 * MIB / 40);
+    kit_close(&region);
+}
+
+/* Entries are not lost for want of a slot as long as the index grows with them. */
+static void displacement_makes_room(void **state) {
+    (void)state;
+    jayi_region region;
+    kit_open(&region, 16 * MIB, 60000);
+    for (uint64_t i = 0; i < 60000; i++) assert_int_equal(kit_set(&region, i, 4, 0), JAY_OK);
+    assert_int_equal(kit_stats(&region).evictions, 0);
+    assert_int_equal(kit_count(&region, 60000, 4), 60000);
+    assert_true(jayi_peek(&region.shards[0].moves) > 0);
+    kit_close(&region);
+}
+
+static void bucket_numbers_stay_below_the_count(void **state) {
+    (void)state;
+    uint64_t random = 3;
+    for (uint32_t count = 1; count < 5000; count++) {
+        for (int i = 0; i < 20; i++) {
+            uint32_t bits = (uint32_t)(unit_next(&random) >> 20);
+            uint32_t now = jayi_bucket_number(bits, count);
+            uint32_t next = jayi_bucket_number(bits, count + 1);
+            assert_true(now < count && next <= count);
+            /* With one more bucket, an entry stays or goes to that one. */
+            assert_true(next == now || next == count);
+        }
+    }
+    assert_true(jayi_bucket_number(UINT32_MAX, UINT32_MAX) < UINT32_MAX);
+}
+
+static void growth_ends_with_the_directory(void **state) {
+    (void)state;
+    jayi_region region;
+    kit_open(&region, 64 * KIB, 0);
+    jayi_shard *shard = &region.shards[0];
+    assert_int_equal(kit_set(&region, 1, 10, 0), JAY_OK);
+    jayi_poke(&shard->bucket_count, region.directory_size << (region.chunk_shift - 6));
+    assert_false(jayi_index_wants_chunk(&region, shard));
+    assert_false(jayi_index_grow(&region, shard));
+    jayi_engine_close_private(&region);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_keys_are_found_at_every_step),
+        cmocka_unit_test(entries_are_found_while_it_fills),
+        cmocka_unit_test(displacement_makes_room),
+        cmocka_unit_test(bucket_numbers_stay_below_the_count),
+        cmocka_unit_test(growth_ends_with_the_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
