@@ -36,11 +36,13 @@ set(JAYCACHE_SOURCES
     engine/shared_files.c
     engine/space.c
     os/clock.c
+    os/deadline.c
     os/memory_limit.c
     os/random.c
     util/decimal.c
     util/memory.c
     util/nearest.c
     util/status.c
+    util/stripe.c
     util/units.c
 )

@@ -1,9 +1,8 @@
 /*
  * counters.h - statistics that many threads count at once without sharing a cache line.
  *
- * Each thread adds to one of JAYI_STRIPES lines, picked by the address of its thread-local storage;
- * two threads may meet on one, so additions are atomic (relaxed: a total is exact once the
- * threads are done). A total is the sum of the stripes.
+ * Each thread adds to the line of its number (util/stripe.h). A total is the sum of the stripes,
+ * exact once the threads are done.
  */
 #ifndef JAYI_COUNTERS_H
 #define JAYI_COUNTERS_H
@@ -35,8 +34,8 @@ typedef struct jayi_counters {
 } jayi_counters;
 
 static inline void jayi_count(jayi_counters *counters, enum jayi_counter counter, int64_t amount) {
-    jayi_stripe *stripe = &counters->stripes[jayi_stripe_index()];
-    atomic_fetch_add_explicit(&stripe->counts[counter], amount, memory_order_relaxed);
+    size_t index = jayi_stripe_index();
+    jayi_stripe_add(&counters->stripes[index].counts[counter], index, JAYI_STRIPES, amount);
 }
 
 static inline int64_t jayi_total(jayi_counters *counters, enum jayi_counter counter) {

@@ -26,8 +26,10 @@ void jay_value_release(jay_value *value) {
     *value = (jay_value)JAY_VALUE_INIT;
 }
 
-int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
-                 size_t *ret_size, jay_error *error) {
+/* The long way: what is amiss is told, and what the backend does not do is done here. */
+static __attribute__((noinline)) int get_into(jay_cache *cache, const void *key, size_t key_size,
+                                              void *buffer, size_t capacity, size_t *ret_size,
+                                              jay_error *error) {
     if (ret_size == NULL || (buffer == NULL && capacity > 0))
         return jayi_bad_argument(cache, "ret_size, and a buffer with room,", error);
     jayi_call call;
@@ -37,6 +39,19 @@ int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffe
     status = jayi_do_get_into(cache, &call.key, buffer, capacity, ret_size, &call.error);
     jayi_count_lookup(cache, status);
     return jayi_end(&call, status);
+}
+
+int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
+                 size_t *ret_size, jay_error *error) {
+    bool is_plain = cache != NULL && key != NULL && ret_size != NULL && buffer != NULL &&
+                    cache->get_into_plain != NULL && jayi_key_fits(key_size);
+    if (__builtin_expect(!is_plain, 0))
+        return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
+    jay_error local;
+    local.code = JAY_OK;
+    int status =
+        cache->get_into_plain(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
+    return jayi_finish(cache, status, &local, error);
 }
 
 int jay_get_int(jay_cache *cache, const void *key, size_t key_size, int64_t *ret_number,

@@ -69,7 +69,8 @@ static void clear_bucket(jayi_region *region, jayi_shard *shard, jayi_bucket *bu
                          const void *prefix, size_t prefix_size) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
         uint64_t word = jayi_peek(&bucket->slots[i]);
-        if (word == 0 || !jayi_item_is_sound(region, shard, jayi_slot_place(word))) continue;
+        if (jayi_slot_is_empty(word) || !jayi_item_is_sound(region, shard, jayi_slot_place(word)))
+            continue;
         jayi_item *item = jayi_item_at(region, jayi_slot_place(word));
         if (!has_prefix(item, prefix, prefix_size)) continue;
         jayi_ref ref = {bucket, i, word, jayi_item_hash(region, item), item};
@@ -115,11 +116,12 @@ typedef struct walk {
 
 /* Copies out what a slot holds. JAY_OK; JAY_MISS: nothing to show. */
 static int describe(walk *w, jayi_bucket *bucket, uint32_t slot, jay_entry_info *ret_info) {
-    if (jayi_peek(&bucket->slots[slot]) == 0) return JAY_MISS;
+    if (jayi_slot_is_empty(jayi_peek(&bucket->slots[slot]))) return JAY_MISS;
     int status = jayi_lock(w->region, w->shard, w->token, w->error);
     if (status != JAY_OK) return status;
     uint64_t word = jayi_peek(&bucket->slots[slot]);
-    bool is_sound = word != 0 && jayi_item_is_sound(w->region, w->shard, jayi_slot_place(word));
+    bool is_sound =
+        !jayi_slot_is_empty(word) && jayi_item_is_sound(w->region, w->shard, jayi_slot_place(word));
     const jayi_item *item = is_sound ? jayi_item_at(w->region, jayi_slot_place(word)) : NULL;
     int64_t now_ms = jayi_clock_ms();
     status = JAY_MISS;

@@ -44,12 +44,6 @@ int jayi_engine_stats(jayi_region *region, jay_stats *stats, jay_error *error);
 
 /* ---- between the parts of the engine ---- */
 
-/* Counts in our row. */
-void jayi_engine_count(jayi_region *region, uint32_t token, enum jayi_row_counter counter);
-
-/* Whether a deadline is over now; looks at the precise clock only when it is near. */
-bool jayi_deadline_is_over(uint64_t deadline_ms);
-
 /* The failure of a process that cannot get a token. */
 int jayi_no_token(jay_error *error);
 

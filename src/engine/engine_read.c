@@ -14,13 +14,20 @@
 #include "engine/pins.h"
 #include "engine/recover.h"
 #include "engine/sampling.h"
-#include "os/clock.h"
+#include "os/deadline.h"
 #include "util/hash.h"
 #include "util/stripe.h"
 
 #define OPTIMISTIC_TRIES 16
 #define FREQUENCY_CAP 7
 #define GROUP 16 /* keys of a batch that are on their way at once */
+
+/* What is on the way of every hit is kept short and in one piece: the fewer instructions from one
+ * lookup to the next, the sooner the processor begins the next while this one waits for memory. */
+#define ON_EVERY_HIT static inline __attribute__((always_inline))
+#define SELDOM static __attribute__((noinline, cold))
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* What an attempt to find a key came to. */
 enum outcome { FOUND, ABSENT, CHANGED };
@@ -31,22 +38,8 @@ typedef struct found {
     uint64_t word;
     uint64_t version; /* of the bucket */
     jayi_item *item;
-    uint32_t key_size;
     uint64_t value_size;
 } found;
-
-void jayi_engine_count(jayi_region *region, uint32_t token, enum jayi_row_counter counter) {
-    jayi_row *row = jayi_own_row(region, token);
-    jayi_row_stripe *stripe = &row->stripes[jayi_stripe_index() % JAYI_ROW_STRIPES];
-    atomic_fetch_add_explicit(&stripe->counts[counter], 1, memory_order_relaxed);
-}
-
-bool jayi_deadline_is_over(uint64_t deadline_ms) {
-    if (deadline_ms == JAYI_DEADLINE_NEVER) return false;
-    uint64_t now_ms = (uint64_t)jayi_clock_coarse_ms();
-    if (deadline_ms > now_ms + JAYI_CLOCK_COARSE_LAG_MS) return false;
-    return deadline_ms <= now_ms || deadline_ms <= (uint64_t)jayi_clock_ms();
-}
 
 int jayi_no_token(jay_error *error) {
     return jay_error_set(error, JAY_E_FULL, 0,
@@ -54,83 +47,100 @@ int jayi_no_token(jay_error *error) {
                          "with a larger max_processes");
 }
 
+ON_EVERY_HIT void count_lookup(jayi_region *region, uint32_t token, int status) {
+    jayi_row_add(jayi_own_row(region, token), status == JAY_MISS ? JAYI_ROW_MISSES : JAYI_ROW_HITS,
+                 1);
+}
+
 /* Whether the slots that were looked at are still what they were. */
-static inline bool is_unchanged(const jayi_bucket *bucket, uint64_t version) {
+ON_EVERY_HIT bool is_unchanged(const jayi_bucket *bucket, uint64_t version) {
     atomic_thread_fence(memory_order_acquire);
     return jayi_peek(&bucket->version) == version;
 }
 
 /* Looks at one slot whose tag matches. */
-static inline bool examine(const jayi_region *region, jayi_bucket *bucket, uint32_t slot,
-                           uint64_t word, const void *key, size_t key_size, found *ret_found) {
+ON_EVERY_HIT bool examine(const jayi_region *region, uint64_t word, const void *key,
+                          size_t key_size, found *ret_found) {
     jayi_place place = jayi_slot_place(word);
-    if (!jayi_place_is_sane(region, place)) return false;
+    if (unlikely(!jayi_place_is_sane(region, place))) return false;
     jayi_item *item = jayi_item_at(region, place);
-    uint32_t item_key_size = jayi_item_key_size(item);
+    /* The value lies behind the key: have it on its way before the key is compared. */
+    __builtin_prefetch((const unsigned char *)item + JAYI_LINE);
+    __builtin_prefetch((const unsigned char *)item + 2 * JAYI_LINE);
     uint64_t value_size = jayi_peek(&item->value_size);
-    if (item_key_size != key_size || !jayi_sizes_are_sane(region, place, key_size, value_size))
+    if (unlikely(jayi_item_key_size(item) != key_size ||
+                 !jayi_sizes_are_sane(region, place, key_size, value_size)))
         return false;
-    if (!jayi_racy_equal(item->bytes, key, key_size)) return false;
-    ret_found->bucket = bucket;
-    ret_found->slot = &bucket->slots[slot];
+    if (unlikely(!jayi_racy_equal(item->bytes, key, key_size))) return false;
     ret_found->word = word;
     ret_found->item = item;
-    ret_found->key_size = item_key_size;
     ret_found->value_size = value_size;
     return true;
 }
 
 /* Looks through one bucket. */
-static inline bool look(const jayi_region *region, jayi_bucket *bucket, uint64_t hash,
-                        const void *key, size_t key_size, found *ret_found) {
-    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        uint64_t word = atomic_load_explicit(&bucket->slots[i], memory_order_acquire);
-        if (jayi_tag_matches(word, hash) &&
-            examine(region, bucket, i, word, key, key_size, ret_found))
-            return true;
+ON_EVERY_HIT bool look(const jayi_region *region, jayi_bucket *bucket, uint64_t hash,
+                       const void *key, size_t key_size, found *ret_found) {
+    uint32_t matches = jayi_bucket_matches(bucket, hash);
+    for (; matches != 0; matches &= matches - 1) {
+        _Atomic uint64_t *slot = &bucket->slots[__builtin_ctz(matches)];
+        uint64_t word = atomic_load_explicit(slot, memory_order_acquire);
+        if (unlikely(!jayi_tag_matches(word, hash))) continue;
+        if (unlikely(!examine(region, word, key, key_size, ret_found))) continue;
+        ret_found->bucket = bucket;
+        ret_found->slot = slot;
+        return true;
     }
     return false;
 }
 
-/* One attempt. FOUND still has to be validated by is_unchanged after use; ABSENT has been. */
-static inline enum outcome find(const jayi_region *region, uint64_t hash, const void *key,
-                                size_t key_size, found *ret_found) {
+/* Looks on where the first bucket, unchanged since `first_version`, does not have the key. */
+static __attribute__((noinline)) enum outcome
+find_in_second(const jayi_region *region, uint64_t hash, const void *key, size_t key_size,
+               uint32_t count, const jayi_bucket *first, found *ret_found) {
     uint32_t number = jayi_shard_of(region, hash);
-    jayi_shard *shard = &region->shards[number];
-    uint32_t count = atomic_load_explicit(&shard->bucket_count, memory_order_acquire);
-    if (count == 0) return ABSENT;
-    uint32_t at = jayi_bucket_number(jayi_first_bits(hash), count);
-    jayi_bucket *first = jayi_bucket_at(region, number, at);
-    if (first == NULL) return CHANGED;
-    uint64_t first_version = atomic_load_explicit(&first->version, memory_order_acquire);
-    ret_found->version = first_version;
-    if (look(region, first, hash, key, key_size, ret_found)) return FOUND;
-    at = jayi_bucket_number(jayi_second_bits(hash), count);
+    uint64_t first_version = ret_found->version;
+    uint32_t at = jayi_bucket_number(jayi_second_bits(hash), count);
     jayi_bucket *second = jayi_bucket_at(region, number, at);
     if (second == NULL) return CHANGED;
     uint64_t second_version = atomic_load_explicit(&second->version, memory_order_acquire);
     ret_found->version = second_version;
     if (look(region, second, hash, key, key_size, ret_found)) return FOUND;
     return is_unchanged(first, first_version) && is_unchanged(second, second_version) &&
-                   jayi_peek(&shard->bucket_count) == count
+                   jayi_peek(&region->shards[number].bucket_count) == count
                ? ABSENT
                : CHANGED;
 }
 
+/* One attempt. FOUND still has to be validated by is_unchanged after use; ABSENT has been. */
+ON_EVERY_HIT enum outcome find(const jayi_region *region, uint64_t hash, const void *key,
+                               size_t key_size, found *ret_found) {
+    uint32_t number = jayi_shard_of(region, hash);
+    uint32_t count =
+        atomic_load_explicit(&region->shards[number].bucket_count, memory_order_acquire);
+    if (unlikely(count == 0)) return ABSENT;
+    uint32_t at = jayi_bucket_number(jayi_first_bits(hash), count);
+    jayi_bucket *first = jayi_bucket_at(region, number, at);
+    if (unlikely(first == NULL)) return CHANGED;
+    ret_found->version = atomic_load_explicit(&first->version, memory_order_acquire);
+    if (likely(look(region, first, hash, key, key_size, ret_found))) return FOUND;
+    return find_in_second(region, hash, key, key_size, count, first, ret_found);
+}
+
 /* Raises the frequency, up to the cap, and now and then notes a sample: all that a hit may write to
  * what is shared. */
-static inline void note_hit(const jayi_region *region, uint64_t hash, const found *f) {
-    jayi_sampling_hit(region, hash, jayi_block_bytes(f->key_size, f->value_size));
-    if (jayi_slot_frequency(f->word) >= FREQUENCY_CAP) return;
-    uint64_t word = f->word;
-    atomic_compare_exchange_strong_explicit(f->slot, &word, word + JAYI_FREQUENCY_ONE,
-                                            memory_order_relaxed, memory_order_relaxed);
+ON_EVERY_HIT void note_hit(const jayi_region *region, uint64_t hash, size_t key_size,
+                           const found *f) {
+    jayi_sampling_hit(region, hash, jayi_block_bytes(key_size, f->value_size));
+    uint32_t frequency = jayi_slot_frequency(f->word);
+    if (unlikely(frequency < FREQUENCY_CAP))
+        jayi_slot_set_frequency(f->slot, f->word, frequency + 1);
 }
 
 /* ---- get_into ---- */
 
 /* What a reader wants to do with an item. It may be torn: the result counts only if it was not. */
-typedef int use_fn(const jayi_region *region, const found *f, void *arg);
+typedef int use_fn(const jayi_region *region, size_t key_size, const found *f, void *arg);
 
 typedef struct copy_out {
     void *buffer;
@@ -138,29 +148,28 @@ typedef struct copy_out {
     size_t size;
 } copy_out;
 
-static inline int use_copy(const jayi_region *region, const found *f, void *arg) {
+static int use_copy(const jayi_region *region, size_t key_size, const found *f, void *arg) {
     (void)region;
     copy_out *copy = arg;
     copy->size = f->value_size;
     if (f->value_size > copy->capacity) return JAY_BUFFER_TOO_SMALL;
-    if (f->value_size > 0)
-        jayi_racy_read(copy->buffer, f->item->bytes + f->key_size, f->value_size);
+    if (f->value_size > 0) jayi_racy_read(copy->buffer, f->item->bytes + key_size, f->value_size);
     return JAY_OK;
 }
 
-static inline int use_nothing(const jayi_region *region, const found *f, void *arg) {
-    (void)region, (void)f, (void)arg;
+static int use_nothing(const jayi_region *region, size_t key_size, const found *f, void *arg) {
+    (void)region, (void)key_size, (void)f, (void)arg;
     return JAY_OK;
 }
 
-static inline int use_deadline(const jayi_region *region, const found *f, void *arg) {
-    (void)region;
+static int use_deadline(const jayi_region *region, size_t key_size, const found *f, void *arg) {
+    (void)region, (void)key_size;
     *(uint64_t *)arg = jayi_item_deadline(f->item);
     return JAY_OK;
 }
 
 /* The locked way. A shard that cannot be locked gives a miss, which a cache always may. */
-static int read_locked(jayi_region *region, uint64_t hash, const void *key, size_t key_size,
+SELDOM int read_locked(jayi_region *region, uint64_t hash, const void *key, size_t key_size,
                        use_fn *use, void *arg) {
     uint32_t token = jayi_token(region);
     jayi_shard *shard = &region->shards[jayi_shard_of(region, hash)];
@@ -173,46 +182,65 @@ static int read_locked(jayi_region *region, uint64_t hash, const void *key, size
                    .slot = &ref.bucket->slots[ref.slot],
                    .word = ref.word,
                    .item = ref.item,
-                   .key_size = (uint32_t)key_size,
                    .value_size = jayi_peek(&ref.item->value_size)};
-        status = use(region, &f, arg);
+        status = use(region, key_size, &f, arg);
     }
     jayi_unlock_checked(region, shard);
     return status;
 }
 
-static inline int read_entry(jayi_region *region, uint64_t hash, const void *key, size_t key_size,
-                             bool is_hit, use_fn *use, void *arg) {
+static int read_entry(jayi_region *region, uint64_t hash, const void *key, size_t key_size,
+                      use_fn *use, void *arg) {
     for (int i = 0; i < OPTIMISTIC_TRIES; i++) {
         found f;
         enum outcome outcome = find(region, hash, key, key_size, &f);
         if (outcome == ABSENT) return JAY_MISS;
         if (outcome == CHANGED) continue;
         bool is_over = jayi_deadline_is_over(jayi_item_deadline(f.item));
-        int status = is_over ? JAY_MISS : use(region, &f, arg);
-        if (!is_unchanged(f.bucket, f.version)) continue;
-        if (is_hit && !is_over) note_hit(region, hash, &f);
-        return status;
+        int status = is_over ? JAY_MISS : use(region, key_size, &f, arg);
+        if (is_unchanged(f.bucket, f.version)) return status;
     }
     return read_locked(region, hash, key, key_size, use, arg);
+}
+
+/* The rest of a get_into that has not come to an end: not found, over, or the bucket keeps
+ * changing. */
+static __attribute__((noinline)) int get_into_again(jayi_region *region, uint64_t hash,
+                                                    const void *key, size_t key_size, void *buffer,
+                                                    size_t capacity, size_t *ret_size) {
+    copy_out copy = {buffer, capacity, 0};
+    int status = read_entry(region, hash, key, key_size, use_copy, &copy);
+    if (status != JAY_MISS) *ret_size = copy.size;
+    return status;
 }
 
 int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, void *buffer,
                          size_t capacity, size_t *ret_size, jay_error *error) {
     uint32_t token = jayi_token(region);
-    if (token == 0) return jayi_no_token(error);
+    if (unlikely(token == 0)) return jayi_no_token(error);
     uint64_t hash = jayi_hash(key, key_size, region->seed);
-    copy_out copy = {buffer, capacity, 0};
-    int status = read_entry(region, hash, key, key_size, true, use_copy, &copy);
-    jayi_engine_count(region, token, status == JAY_MISS ? JAYI_ROW_MISSES : JAYI_ROW_HITS);
-    if (status != JAY_MISS) *ret_size = copy.size;
+    found f;
+    /* What nearly always happens, in as few steps as can be. */
+    if (likely(find(region, hash, key, key_size, &f) == FOUND) &&
+        likely(f.value_size <= capacity) &&
+        likely(!jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
+        if (f.value_size > 0) jayi_racy_read(buffer, f.item->bytes + key_size, f.value_size);
+        if (likely(is_unchanged(f.bucket, f.version))) {
+            note_hit(region, hash, key_size, &f);
+            jayi_row_add(jayi_own_row(region, token), JAYI_ROW_HITS, 1);
+            *ret_size = f.value_size;
+            return JAY_OK;
+        }
+    }
+    int status = get_into_again(region, hash, key, key_size, buffer, capacity, ret_size);
+    count_lookup(region, token, status);
     return status;
 }
 
 int jayi_engine_has(jayi_region *region, const void *key, size_t key_size, jay_error *error) {
     (void)error;
     uint64_t hash = jayi_hash(key, key_size, region->seed);
-    return read_entry(region, hash, key, key_size, false, use_nothing, NULL);
+    return read_entry(region, hash, key, key_size, use_nothing, NULL);
 }
 
 int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64_t *ret_ttl_ms,
@@ -220,7 +248,7 @@ int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64
     (void)error;
     uint64_t deadline_ms = 0;
     uint64_t hash = jayi_hash(key, key_size, region->seed);
-    int status = read_entry(region, hash, key, key_size, false, use_deadline, &deadline_ms);
+    int status = read_entry(region, hash, key, key_size, use_deadline, &deadline_ms);
     if (status != JAY_OK) return status;
     int64_t left_ms = JAY_TTL_FOREVER;
     if (deadline_ms != JAYI_DEADLINE_NEVER) {
@@ -237,17 +265,17 @@ int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64
 enum { VIEW_TOKEN, VIEW_BYTES };
 
 /* Pins what was found. JAY_OK and *ret_value; JAY_STOPPED: not linked any more; JAY_E_FULL. */
-static int pin_found(jayi_region *region, uint32_t token, const found *f, bool is_locked,
-                     jay_value *ret_value) {
-    uint64_t bytes = jayi_block_bytes(f->key_size, f->value_size);
-    jayi_place place = jayi_slot_place(f->word);
-    jayi_pin *pin = jayi_pin_take(region, token, place, bytes);
-    if (pin == NULL) return JAY_E_FULL;
-    if (!is_locked && !is_unchanged(f->bucket, f->version)) {
+ON_EVERY_HIT int pin_found(jayi_region *region, uint32_t token, size_t key_size, const found *f,
+                           bool is_locked, jay_value *ret_value) {
+    uint64_t bytes = jayi_block_bytes(key_size, f->value_size);
+    jayi_pin *pin = jayi_pin_take(region, token, jayi_slot_place(f->word), bytes);
+    if (unlikely(pin == NULL)) return JAY_E_FULL;
+    /* Sequentially consistent, as is the claim of the pin: pins.h. */
+    if (!is_locked && unlikely(atomic_load(&f->bucket->version) != f->version)) {
         jayi_pin_drop(region, token, pin, bytes);
         return JAY_STOPPED;
     }
-    ret_value->data = f->item->bytes + f->key_size;
+    ret_value->data = f->item->bytes + key_size;
     ret_value->size = f->value_size;
     ret_value->version = jayi_item_version(f->item);
     ret_value->pin = (void *)(uintptr_t)pin;
@@ -261,26 +289,27 @@ typedef struct pin_out {
     jay_value *ret_value;
 } pin_out;
 
-static int use_pin_locked(const jayi_region *region, const found *f, void *arg) {
+static int use_pin_locked(const jayi_region *region, size_t key_size, const found *f, void *arg) {
     pin_out *out = arg;
     /* The region is not const: it came in as the caller's own. */
-    return pin_found((jayi_region *)(uintptr_t)region, out->token, f, true, out->ret_value);
+    return pin_found((jayi_region *)(uintptr_t)region, out->token, key_size, f, true,
+                     out->ret_value);
 }
 
 static int get_view(jayi_region *region, uint32_t token, uint64_t hash, const void *key,
                     size_t key_size, jay_value *ret_value) {
-    for (int i = 0; i < OPTIMISTIC_TRIES; i++) {
+    for (int i = 0; likely(i < OPTIMISTIC_TRIES); i++) {
         found f;
         enum outcome outcome = find(region, hash, key, key_size, &f);
         if (outcome == ABSENT) return JAY_MISS;
-        if (outcome == CHANGED) continue;
-        if (jayi_deadline_is_over(jayi_item_deadline(f.item))) {
+        if (unlikely(outcome == CHANGED)) continue;
+        if (unlikely(jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
             if (is_unchanged(f.bucket, f.version)) return JAY_MISS;
             continue;
         }
-        int status = pin_found(region, token, &f, false, ret_value);
-        if (status == JAY_STOPPED) continue;
-        if (status == JAY_OK) note_hit(region, hash, &f);
+        int status = pin_found(region, token, key_size, &f, false, ret_value);
+        if (unlikely(status == JAY_STOPPED)) continue;
+        if (likely(status == JAY_OK)) note_hit(region, hash, key_size, &f);
         return status;
     }
     pin_out out = {token, ret_value};
@@ -297,10 +326,10 @@ static int pins_refused(const jayi_region *region, jay_error *error) {
 int jayi_engine_get(jayi_region *region, const void *key, size_t key_size, jay_value *ret_value,
                     jay_error *error) {
     uint32_t token = jayi_token(region);
-    if (token == 0) return jayi_no_token(error);
+    if (unlikely(token == 0)) return jayi_no_token(error);
     uint64_t hash = jayi_hash(key, key_size, region->seed);
     int status = get_view(region, token, hash, key, key_size, ret_value);
-    jayi_engine_count(region, token, status == JAY_MISS ? JAYI_ROW_MISSES : JAYI_ROW_HITS);
+    count_lookup(region, token, status);
     return status == JAY_E_FULL ? pins_refused(region, error) : status;
 }
 
@@ -313,52 +342,83 @@ void jayi_engine_release(jayi_region *region, jay_value *value) {
 
 /* ---- batches: three passes over a group, so that cache misses overlap ---- */
 
-static void prefetch_bucket(const jayi_region *region, uint64_t hash) {
-    uint32_t number = jayi_shard_of(region, hash);
+/* A key on its way. */
+typedef struct wanted {
+    uint64_t hash;
+    uint64_t version;    /* of its first bucket */
+    jayi_bucket *bucket; /* NULL: to be looked up anew */
+    _Atomic uint64_t *slot;
+    uint64_t word; /* of the slot; 0: none matches */
+} wanted;
+
+ON_EVERY_HIT void want(const jayi_region *region, const jay_bytes *key, wanted *w) {
+    w->hash = jayi_hash(key->data, key->size, region->seed);
+    uint32_t number = jayi_shard_of(region, w->hash);
     uint32_t count =
         atomic_load_explicit(&region->shards[number].bucket_count, memory_order_acquire);
-    if (count == 0) return;
-    const jayi_bucket *bucket =
-        jayi_bucket_at(region, number, jayi_bucket_number(jayi_first_bits(hash), count));
-    if (bucket != NULL) __builtin_prefetch(bucket);
+    w->bucket = NULL;
+    if (unlikely(count == 0)) return;
+    w->bucket = jayi_bucket_at(region, number, jayi_bucket_number(jayi_first_bits(w->hash), count));
+    if (likely(w->bucket != NULL)) __builtin_prefetch(w->bucket);
 }
 
-static void prefetch_item(const jayi_region *region, uint64_t hash) {
-    uint32_t number = jayi_shard_of(region, hash);
-    uint32_t count =
-        atomic_load_explicit(&region->shards[number].bucket_count, memory_order_acquire);
-    if (count == 0) return;
-    jayi_bucket *bucket =
-        jayi_bucket_at(region, number, jayi_bucket_number(jayi_first_bits(hash), count));
-    for (uint32_t i = 0; bucket != NULL && i < JAYI_BUCKET_SLOTS; i++) {
-        uint64_t word = jayi_peek(&bucket->slots[i]);
-        if (!jayi_tag_matches(word, hash) || !jayi_place_is_sane(region, jayi_slot_place(word)))
-            continue;
-        __builtin_prefetch(jayi_item_at(region, jayi_slot_place(word)));
+/* Looks for the slot, and has the item brought in. */
+ON_EVERY_HIT void approach(const jayi_region *region, wanted *w) {
+    w->word = 0;
+    if (unlikely(w->bucket == NULL)) return;
+    w->version = atomic_load_explicit(&w->bucket->version, memory_order_acquire);
+    uint32_t matches = jayi_bucket_matches(w->bucket, w->hash);
+    if (unlikely(matches == 0)) return;
+    w->slot = &w->bucket->slots[__builtin_ctz(matches)];
+    uint64_t word = atomic_load_explicit(w->slot, memory_order_acquire);
+    if (unlikely(!jayi_tag_matches(word, w->hash)) ||
+        unlikely(!jayi_place_is_sane(region, jayi_slot_place(word))))
         return;
+    w->word = word;
+    const unsigned char *item = (const unsigned char *)jayi_item_at(region, jayi_slot_place(word));
+    __builtin_prefetch(item);
+    __builtin_prefetch(item + JAYI_LINE);
+}
+
+/* Takes what `approach` has found; whatever is not as it should be is looked up anew. */
+ON_EVERY_HIT int arrive(jayi_region *region, uint32_t token, const wanted *w, const jay_bytes *key,
+                        jay_value *ret_value) {
+    found f = {.bucket = w->bucket, .slot = w->slot, .version = w->version};
+    if (likely(w->word != 0) && likely(examine(region, w->word, key->data, key->size, &f)) &&
+        likely(!jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
+        int status = pin_found(region, token, key->size, &f, false, ret_value);
+        if (likely(status == JAY_OK)) note_hit(region, w->hash, key->size, &f);
+        if (likely(status != JAY_STOPPED)) return status;
     }
+    return get_view(region, token, w->hash, key->data, key->size, ret_value);
+}
+
+static void get_group(jayi_region *region, uint32_t token, const jay_bytes *keys, size_t count,
+                      jay_value *ret_values, int *statuses, jay_error *error) {
+    wanted group[GROUP];
+    int64_t hits = 0, misses = 0;
+    for (size_t i = 0; i < count; i++) want(region, &keys[i], &group[i]);
+    for (size_t i = 0; i < count; i++) approach(region, &group[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (unlikely(statuses[i] != JAY_OK)) continue;
+        statuses[i] = arrive(region, token, &group[i], &keys[i], &ret_values[i]);
+        if (unlikely(statuses[i] == JAY_E_FULL)) pins_refused(region, error);
+        misses += statuses[i] == JAY_MISS;
+        hits += statuses[i] != JAY_MISS;
+    }
+    jayi_row *row = jayi_own_row(region, token);
+    if (hits > 0) jayi_row_add(row, JAYI_ROW_HITS, hits);
+    if (misses > 0) jayi_row_add(row, JAYI_ROW_MISSES, misses);
 }
 
 void jayi_engine_get_many(jayi_region *region, const jay_bytes *keys, size_t count,
                           jay_value *ret_values, int *statuses, jay_error *error) {
     uint32_t token = jayi_token(region);
-    uint64_t hashes[GROUP];
-    for (size_t start = 0; start < count; start += GROUP) {
-        size_t end = count - start < GROUP ? count : start + GROUP;
-        for (size_t i = start; i < end; i++) {
-            hashes[i - start] = jayi_hash(keys[i].data, keys[i].size, region->seed);
-            prefetch_bucket(region, hashes[i - start]);
-        }
-        for (size_t i = start; i < end; i++) prefetch_item(region, hashes[i - start]);
-        for (size_t i = start; i < end; i++) {
-            if (statuses[i] != JAY_OK) continue;
-            statuses[i] = token == 0 ? jayi_no_token(error)
-                                     : get_view(region, token, hashes[i - start], keys[i].data,
-                                                keys[i].size, &ret_values[i]);
-            if (statuses[i] == JAY_E_FULL && token != 0) pins_refused(region, error);
-            if (token != 0)
-                jayi_engine_count(region, token,
-                                  statuses[i] == JAY_MISS ? JAYI_ROW_MISSES : JAYI_ROW_HITS);
-        }
+    for (size_t i = 0; token == 0 && i < count; i++) {
+        if (statuses[i] == JAY_OK) statuses[i] = jayi_no_token(error);
+    }
+    for (size_t start = 0; token != 0 && start < count; start += GROUP) {
+        size_t size = count - start < GROUP ? count - start : GROUP;
+        get_group(region, token, keys + start, size, ret_values + start, statuses + start, error);
     }
 }

@@ -85,7 +85,7 @@ static int no_room(const job *j, uint64_t bytes) {
                          (unsigned long long)bytes, (unsigned long long)j->region->region_bytes);
 }
 
-/* Looks through a bucket for entries whose time is over, now and then. */
+/* Looks through a bucket for entries whose time is over or that could be nearer, now and then. */
 static void crawl(job *j) {
     uint32_t count = jayi_peek(&j->shard->bucket_count);
     if (count == 0 || j->shard->last_version % 4 != 0) return;
@@ -93,11 +93,14 @@ static void crawl(job *j) {
     jayi_bucket *bucket = jayi_bucket_at(j->region, jayi_shard_number(j->region, j->shard), number);
     for (uint32_t i = 0; bucket != NULL && i < JAYI_BUCKET_SLOTS; i++) {
         uint64_t word = jayi_peek(&bucket->slots[i]);
-        if (word == 0 || !jayi_item_is_sound(j->region, j->shard, jayi_slot_place(word))) continue;
+        if (jayi_slot_is_empty(word) ||
+            !jayi_item_is_sound(j->region, j->shard, jayi_slot_place(word)))
+            continue;
         jayi_item *item = jayi_item_at(j->region, jayi_slot_place(word));
         jayi_ref ref = {bucket, i, word, jayi_item_hash(j->region, item), item};
         expire(j, &ref);
     }
+    if (bucket != NULL) jayi_index_tidy(j->region, j->shard, bucket);
 }
 
 /* Makes room in the count and in the index for one more entry. */
@@ -153,7 +156,8 @@ static void link_instead(job *j, jayi_place place) {
     jayi_item *old_item = j->ref.item;
     uint32_t frequency = jayi_slot_frequency(j->ref.word);
     jayi_policy_replace(j->region, j->shard, old_item, jayi_item_at(j->region, place));
-    jayi_index_store(&j->ref, jayi_slot_make(j->hash, place, frequency));
+    uint64_t hint = j->ref.word & JAYI_SLOT_GUEST;
+    jayi_index_store(&j->ref, jayi_slot_make(j->hash, place, frequency) | hint);
     jayi_space_retire(j->region, j->shard, old_item);
 }
 
@@ -179,7 +183,7 @@ static int store(job *j, const jay_bytes *value, uint64_t deadline_ms) {
         jayi_space_give(j->region, j->shard, place);
         return no_room(j, bytes);
     }
-    jayi_engine_count(j->region, j->token, JAYI_ROW_SETS);
+    jayi_row_add(jayi_own_row(j->region, j->token), JAYI_ROW_SETS, 1);
     return JAY_OK;
 }
 
@@ -225,7 +229,7 @@ int jayi_engine_erase(jayi_region *region, const void *key, size_t key_size, jay
     if (status != JAY_OK) return status;
     if (j.has_entry) {
         jayi_space_unlink(region, j.shard, &j.ref);
-        jayi_engine_count(region, j.token, JAYI_ROW_DELETES);
+        jayi_row_add(jayi_own_row(region, j.token), JAYI_ROW_DELETES, 1);
     }
     end(&j);
     return j.has_entry ? JAY_OK : JAY_MISS;

@@ -11,6 +11,7 @@
 #define JAYI_IDENTITY_H
 
 #include "engine/region.h"
+#include "util/stripe.h"
 
 #define JAYI_TOKEN_ROW_BITS 12
 #define JAYI_TOKEN_MAX 0x7fffffffu /* the top bit of a lock word is JAYI_LOCK_WAITERS */
@@ -35,11 +36,19 @@ static inline uint32_t jayi_token(jayi_region *region) {
 }
 
 static inline uint32_t jayi_token_row(const jayi_region *region, uint32_t token) {
-    return (token & ((1u << JAYI_TOKEN_ROW_BITS) - 1)) % region->row_count;
+    uint32_t row = token & ((1u << JAYI_TOKEN_ROW_BITS) - 1);
+    return row < region->row_count ? row : 0; /* which only a damaged token is not */
 }
 
 static inline jayi_row *jayi_own_row(const jayi_region *region, uint32_t token) {
     return &region->rows[jayi_token_row(region, token)];
+}
+
+/* Adds to a counter of our row. */
+static inline void jayi_row_add(jayi_row *row, enum jayi_row_counter counter, int64_t amount) {
+    size_t index = jayi_stripe_index();
+    if (index >= JAYI_ROW_STRIPES) index = JAYI_ROW_STRIPES - 1;
+    jayi_stripe_add(&row->stripes[index].counts[counter], index, JAYI_ROW_STRIPES, amount);
 }
 
 /* Whether the process that a token stands for has ended. */

@@ -55,26 +55,36 @@ static bool buckets_of(jayi_region *region, jayi_shard *shard, uint64_t hash,
     return false;
 }
 
+/* Whether a slot whose tag matches is the one looked for: that of `place`, or (0) that of a key. */
+static bool is_wanted(jayi_region *region, jayi_shard *shard, uint64_t word, const void *key,
+                      size_t key_size, jayi_place wanted) {
+    jayi_place place = jayi_slot_place(word);
+    if (wanted != 0 && place != wanted) return false;
+    if (!jayi_item_is_sound(region, shard, place)) {
+        jayi_damage(shard);
+        return false;
+    }
+    const jayi_item *item = jayi_item_at(region, place);
+    return wanted != 0 ||
+           (jayi_item_key_size(item) == key_size && jayi_racy_equal(item->bytes, key, key_size));
+}
+
 /* Finds a slot by tag and `place` (0: any, then by key). */
 static bool search(jayi_region *region, jayi_shard *shard, uint64_t hash, const void *key,
                    size_t key_size, jayi_place place, jayi_ref *ret_ref) {
     jayi_bucket *buckets[2];
     if (!buckets_of(region, shard, hash, buckets)) return false;
-    for (uint32_t i = 0; i < 2 * JAYI_BUCKET_SLOTS; i++) {
-        jayi_bucket *bucket = buckets[i / JAYI_BUCKET_SLOTS];
-        uint64_t word = jayi_peek(&bucket->slots[i % JAYI_BUCKET_SLOTS]);
-        if (!jayi_tag_matches(word, hash)) continue;
-        if (place != 0 && jayi_slot_place(word) != place) continue;
-        if (!jayi_item_is_sound(region, shard, jayi_slot_place(word))) {
-            jayi_damage(shard);
-            continue;
+    for (uint32_t b = 0; b < 2; b++) {
+        uint32_t matches = jayi_bucket_matches(buckets[b], hash);
+        for (; matches != 0; matches &= matches - 1) {
+            uint32_t slot = (uint32_t)__builtin_ctz(matches);
+            uint64_t word = jayi_peek(&buckets[b]->slots[slot]);
+            if (jayi_slot_is_empty(word) || !is_wanted(region, shard, word, key, key_size, place))
+                continue;
+            jayi_item *item = jayi_item_at(region, jayi_slot_place(word));
+            *ret_ref = (jayi_ref){buckets[b], slot, word, hash, item};
+            return true;
         }
-        jayi_item *item = jayi_item_at(region, jayi_slot_place(word));
-        if (place == 0 &&
-            (jayi_item_key_size(item) != key_size || !jayi_racy_equal(item->bytes, key, key_size)))
-            continue;
-        *ret_ref = (jayi_ref){bucket, i % JAYI_BUCKET_SLOTS, word, hash, item};
-        return true;
     }
     return false;
 }
@@ -104,31 +114,55 @@ void jayi_index_store(jayi_ref *ref, uint64_t word) {
 
 static bool put(jayi_bucket *bucket, uint64_t word) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        if (jayi_peek(&bucket->slots[i]) != 0) continue;
+        if (!jayi_slot_is_empty(jayi_peek(&bucket->slots[i]))) continue;
         atomic_store_explicit(&bucket->slots[i], word, memory_order_release);
         return true;
     }
     return false;
 }
 
-/* Moves one entry of a bucket to the other of its two buckets, if that has room. */
-static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
+/* The hash of a slot's entry; false for an empty or damaged one. */
+static bool hash_of_slot(const jayi_region *region, const jayi_shard *shard, uint64_t word,
+                         uint64_t *ret_hash) {
+    if (jayi_slot_is_empty(word) || !jayi_item_is_sound(region, shard, jayi_slot_place(word)))
+        return false;
+    *ret_hash = jayi_item_hash(region, jayi_item_at(region, jayi_slot_place(word)));
+    return true;
+}
+
+/* Moves an entry, whose slot is to hold `word`, from one of its buckets to the other, if that has
+ * room. */
+static bool move(jayi_shard *shard, jayi_bucket *from, uint32_t slot, uint64_t word,
+                 jayi_bucket *to) {
+    if (to == from || !put(to, word)) return false;
+    /* A reader that has looked there already and comes here too late must look again. */
+    raise_version(to);
+    atomic_store_explicit(&from->slots[slot], 0, memory_order_release);
+    raise_version(from);
+    jayi_bump(&shard->moves, 1);
+    return true;
+}
+
+/* Moves one entry of a bucket to its other bucket: `only_home`, one of those that are guests. */
+static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket, bool only_home) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        uint64_t word = jayi_peek(&bucket->slots[i]);
-        if (word == 0 || !jayi_item_is_sound(region, shard, jayi_slot_place(word))) continue;
-        uint64_t hash = jayi_item_hash(region, jayi_item_at(region, jayi_slot_place(word)));
-        jayi_bucket *others[2];
-        if (!buckets_of(region, shard, hash, others)) return false;
-        jayi_bucket *other = others[0] == bucket ? others[1] : others[0];
-        if (other == bucket || !put(other, word)) continue;
-        /* A reader that has looked there already and comes here too late must look again. */
-        raise_version(other);
-        atomic_store_explicit(&bucket->slots[i], 0, memory_order_release);
-        raise_version(bucket);
-        jayi_bump(&shard->moves, 1);
-        return true;
+        uint64_t word = jayi_peek(&bucket->slots[i]), hash;
+        if (only_home && (word & JAYI_SLOT_GUEST) == 0) continue;
+        jayi_bucket *buckets[2];
+        if (!hash_of_slot(region, shard, word, &hash)) continue;
+        if (!buckets_of(region, shard, hash, buckets)) return false;
+        bool is_home = buckets[0] == bucket;
+        if (only_home && is_home) continue;
+        uint64_t moved = is_home ? word | JAYI_SLOT_GUEST : word & ~JAYI_SLOT_GUEST;
+        if (move(shard, bucket, i, moved, is_home ? buckets[1] : buckets[0])) return true;
     }
     return false;
+}
+
+void jayi_index_tidy(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        if (!displace(region, shard, bucket, true)) return;
+    }
 }
 
 bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, jayi_place place,
@@ -136,9 +170,12 @@ bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, ja
     jayi_bucket *buckets[2];
     if (!buckets_of(region, shard, hash, buckets)) return false;
     uint64_t word = jayi_slot_make(hash, place, frequency);
-    if (put(buckets[0], word) || put(buckets[1], word)) return true;
+    if (put(buckets[0], word)) return true;
+    if (displace(region, shard, buckets[0], true) && put(buckets[0], word)) return true;
+    if (put(buckets[1], word | JAYI_SLOT_GUEST)) return true;
     for (int i = 0; i < 2; i++) {
-        if (displace(region, shard, buckets[i]) && put(buckets[i], word)) return true;
+        uint64_t hint = i == 0 ? 0 : JAYI_SLOT_GUEST;
+        if (displace(region, shard, buckets[i], false) && put(buckets[i], word | hint)) return true;
     }
     return false;
 }
@@ -151,7 +188,7 @@ bool jayi_index_coldest(jayi_region *region, jayi_shard *shard, uint64_t hash, j
         jayi_bucket *bucket = buckets[i / JAYI_BUCKET_SLOTS];
         uint64_t word = jayi_peek(&bucket->slots[i % JAYI_BUCKET_SLOTS]);
         jayi_place place = jayi_slot_place(word);
-        if (word == 0 || jayi_slot_frequency(word) >= least) continue;
+        if (jayi_slot_is_empty(word) || jayi_slot_frequency(word) >= least) continue;
         if (!jayi_item_is_sound(region, shard, place)) {
             jayi_damage(shard);
             continue;
@@ -198,7 +235,7 @@ static uint32_t copy_split(jayi_region *region, jayi_shard *shard, const jayi_bu
     uint32_t moved = 0;
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
         uint64_t word = jayi_peek(&old_bucket->slots[i]);
-        if (word == 0) continue;
+        if (jayi_slot_is_empty(word)) continue;
         if (!jayi_item_is_sound(region, shard, jayi_slot_place(word))) {
             jayi_damage(shard);
             continue;
@@ -208,6 +245,7 @@ static uint32_t copy_split(jayi_region *region, jayi_shard *shard, const jayi_bu
         uint32_t second = jayi_bucket_number(jayi_second_bits(hash), count);
         uint32_t old_number = count - 1 - (1u << (31 - __builtin_clz(count - 1)));
         bool belongs = first == count - 1 || (second == count - 1 && first != old_number);
+        word = first == count - 1 ? word & ~JAYI_SLOT_GUEST : word;
         if (belongs && put(new_bucket, word)) moved |= 1u << i;
     }
     return moved;
@@ -241,5 +279,7 @@ bool jayi_index_grow(jayi_region *region, jayi_shard *shard) {
         if (moved >> i & 1) atomic_store_explicit(&old_bucket->slots[i], 0, memory_order_release);
     }
     if (moved != 0) raise_version(old_bucket);
+    jayi_index_tidy(region, shard, old_bucket);
+    jayi_index_tidy(region, shard, new_bucket);
     return true;
 }

@@ -14,6 +14,10 @@
 
 #include "engine/region.h"
 
+#if defined(__SSE2__) && !defined(JAYI_TSAN)
+#include <emmintrin.h>
+#endif
+
 /* Where an entry was found. */
 typedef struct jayi_ref {
     jayi_bucket *bucket;
@@ -55,7 +59,40 @@ static inline uint32_t jayi_second_bits(uint64_t hash) {
 
 /* Whether a slot may be that of a hash: occupied, with the same tag. */
 static inline bool jayi_tag_matches(uint64_t slot, uint64_t hash) {
-    return (slot ^ hash) >> JAYI_TAG_SHIFT == 0 && slot != 0;
+    return (slot ^ hash) >> JAYI_TAG_SHIFT == 0 && !jayi_slot_is_empty(slot);
+}
+
+/*
+ * The slots of a bucket whose tags match, a bit each; an empty one may be among them. Others may
+ * change the bucket meanwhile: whoever reads without the lock loads the slot again and looks at the
+ * version in the end, as always.
+ *
+ * All slots are looked at without a branch. Which of them matches nobody can predict, and as long
+ * as the processor guesses wrong, it cannot begin the next lookup while this one waits for memory.
+ */
+static inline uint32_t jayi_bucket_matches(const jayi_bucket *bucket, uint64_t hash) {
+#if defined(__SSE2__) && !defined(JAYI_TSAN)
+    /* The upper halves of the eight words, the version's first. */
+    const __m128i *words = (const __m128i *)(const void *)bucket;
+    __m128i low = _mm_castps_si128(
+        _mm_shuffle_ps(_mm_castsi128_ps(words[0]), _mm_castsi128_ps(words[1]), 0xdd));
+    __m128i high = _mm_castps_si128(
+        _mm_shuffle_ps(_mm_castsi128_ps(words[2]), _mm_castsi128_ps(words[3]), 0xdd));
+    const __m128i tag = _mm_set1_epi32((int)(uint32_t)(hash >> JAYI_TAG_SHIFT));
+    const int shift = JAYI_TAG_SHIFT - 32;
+    low = _mm_cmpeq_epi32(_mm_srli_epi32(low, shift), tag);
+    high = _mm_cmpeq_epi32(_mm_srli_epi32(high, shift), tag);
+    uint32_t matches = (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(low)) |
+                       (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(high)) << 4;
+    return matches >> 1;
+#else
+    uint32_t matches = 0;
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        uint64_t word = jayi_peek(&bucket->slots[i]);
+        matches |= (uint32_t)((word ^ hash) >> JAYI_TAG_SHIFT == 0) << i;
+    }
+    return matches;
+#endif
 }
 
 /* Whether an item at a sane place, of these sizes, ends within the region. */
@@ -81,6 +118,10 @@ bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, ja
 
 /* Puts another item in an entry's place, or none (word 0). With a full fence behind. */
 void jayi_index_store(jayi_ref *ref, uint64_t word);
+
+/* Sends the entries of a bucket for which it is the second one home to their first, where there is
+ * room now. */
+void jayi_index_tidy(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket);
 
 /* Whether the index should have one more bucket before another entry comes. */
 bool jayi_index_is_short(const jayi_region *region, const jayi_shard *shard);

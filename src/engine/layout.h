@@ -83,6 +83,7 @@ enum jayi_row_counter {
     JAYI_ROW_MISSES,
     JAYI_ROW_SETS,
     JAYI_ROW_DELETES,
+    JAYI_ROW_PINNED_BYTES, /* of views held; of one stripe it may be negative */
     JAYI_ROW_COUNTERS
 };
 
@@ -90,14 +91,12 @@ typedef struct jayi_row_stripe {
     _Alignas(JAYI_LINE) _Atomic int64_t counts[JAYI_ROW_COUNTERS];
 } jayi_row_stripe;
 
-/* What one process does in the region. Its counts outlive it. */
+/* What one process does in the region. Its counts outlive it, but for the pinned bytes. */
 typedef struct jayi_row {
     _Alignas(JAYI_LINE) _Atomic uint32_t token; /* 0: free. Else row number and a serial */
     _Atomic uint32_t pid;
-    _Atomic uint32_t last_token;              /* of the one before, so that no two have the same */
-    _Alignas(JAYI_LINE) _Atomic int64_t pins; /* views held, or about to be */
-    _Atomic int64_t pinned_bytes;
-    _Atomic uint32_t pin_high; /* pin entries from here on have never been used */
+    _Atomic uint32_t last_token; /* of the one before, so that no two have the same */
+    _Atomic uint32_t pin_high;   /* pin entries from here on have never been used */
     jayi_row_stripe stripes[JAYI_ROW_STRIPES];
 } jayi_row;
 
@@ -175,18 +174,38 @@ typedef struct jayi_bucket {
 
 _Static_assert(sizeof(jayi_bucket) == JAYI_LINE, "a bucket is a line");
 
-/* slot: tag 24 | frequency 3 | unused 5 | place 32 */
+/* slot: tag 24 | frequency 3 | guest 1 | unused 4 | place 32 */
 #define JAYI_FREQUENCY_SHIFT 37
 #define JAYI_FREQUENCY_ONE (UINT64_C(1) << JAYI_FREQUENCY_SHIFT)
 #define JAYI_FREQUENCY_MASK (UINT64_C(7) << JAYI_FREQUENCY_SHIFT)
+/* The entry is in the second of its buckets. A hint: it may be set, or not, by mistake. */
+#define JAYI_SLOT_GUEST (UINT64_C(1) << 36)
+#define JAYI_FREQUENCY_BYTE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 4 : 3) /* bits 32 to 39 */
 #define JAYI_TAG_SHIFT 40
 
 static inline jayi_place jayi_slot_place(uint64_t slot) {
     return (jayi_place)slot;
 }
 
+/* An empty slot may have a frequency: a hit was noted when the entry had just gone. */
+static inline bool jayi_slot_is_empty(uint64_t slot) {
+    return jayi_slot_place(slot) == 0;
+}
+
 static inline uint32_t jayi_slot_frequency(uint64_t slot) {
     return (uint32_t)((slot & JAYI_FREQUENCY_MASK) >> JAYI_FREQUENCY_SHIFT);
+}
+
+/*
+ * Changes the frequency in a slot that held `word`, and nothing else, however the slot changes at the same time: the
+ * frequency has a byte of its own. So this takes no lock and no locked instruction; if the slot has
+ * got another entry meanwhile, that one has a wrong frequency and hint, which do no harm.
+ */
+static inline void jayi_slot_set_frequency(_Atomic uint64_t *slot, uint64_t word,
+                                           uint32_t frequency) {
+    _Atomic uint8_t *bytes = (_Atomic uint8_t *)(uintptr_t)slot;
+    word = (word & JAYI_SLOT_GUEST) | (uint64_t)frequency << JAYI_FREQUENCY_SHIFT;
+    atomic_store_explicit(&bytes[JAYI_FREQUENCY_BYTE], (uint8_t)(word >> 32), memory_order_relaxed);
 }
 
 static inline uint64_t jayi_slot_make(uint64_t hash, jayi_place place, uint32_t frequency) {

@@ -20,7 +20,8 @@ static void raise_high(jayi_row *row, uint32_t entry) {
 /* Claims a free entry for a place. */
 static jayi_pin *claim_entry(jayi_region *region, jayi_row *row, jayi_place place) {
     jayi_pin *pins = pins_of(region, row);
-    uint32_t start = (uint32_t)(jayi_stripe_index() * STRIDE) % region->pins_per_row;
+    uint32_t start = (uint32_t)(jayi_stripe_index() * STRIDE);
+    if (start >= region->pins_per_row) start %= region->pins_per_row;
     for (uint32_t i = 0; i < region->pins_per_row; i++) {
         uint32_t entry =
             start + i < region->pins_per_row ? start + i : start + i - region->pins_per_row;
@@ -28,31 +29,40 @@ static jayi_pin *claim_entry(jayi_region *region, jayi_row *row, jayi_place plac
         /* Raised before the entry is written: who does not see the entry within it comes later. */
         if (atomic_load(&row->pin_high) <= entry) raise_high(row, entry);
         uint32_t none = 0;
+        /* Sequentially consistent, as is the look at the version that follows. */
         if (atomic_compare_exchange_strong(&pins[entry], &none, place)) return &pins[entry];
     }
     return NULL;
 }
 
+int64_t jayi_pinned_bytes(const jayi_row *row) {
+    uint64_t total = 0; /* which may wrap: a damaged count is any number */
+    for (uint32_t i = 0; i < JAYI_ROW_STRIPES; i++)
+        total += (uint64_t)jayi_peek(&row->stripes[i].counts[JAYI_ROW_PINNED_BYTES]);
+    return (int64_t)total;
+}
+
+/* Whether so much is pinned that there is no more. */
+static bool is_over_limit(const jayi_region *region, const jayi_row *row) {
+    int64_t limit = (int64_t)(region->region_bytes / JAYI_PINNED_SHARE);
+    size_t index = jayi_stripe_index();
+    if (index >= JAYI_ROW_STRIPES) index = JAYI_ROW_STRIPES - 1;
+    /* If none of the stripes has more than its part, their sum is below the limit. */
+    int64_t own = jayi_peek(&row->stripes[index].counts[JAYI_ROW_PINNED_BYTES]);
+    return own > limit / JAYI_ROW_STRIPES && jayi_pinned_bytes(row) > limit;
+}
+
 jayi_pin *jayi_pin_take(jayi_region *region, uint32_t token, jayi_place place, uint64_t bytes) {
     jayi_row *row = jayi_own_row(region, token);
-    int64_t limit = (int64_t)(region->region_bytes / JAYI_PINNED_SHARE);
-    int64_t before = atomic_fetch_add(&row->pinned_bytes, (int64_t)bytes);
-    atomic_fetch_add(&row->pins, 1);
-    jayi_pin *pin = before <= limit ? claim_entry(region, row, place) : NULL;
-    if (pin == NULL) {
-        atomic_fetch_sub(&row->pins, 1);
-        atomic_fetch_sub(&row->pinned_bytes, (int64_t)bytes);
-        return NULL;
-    }
-    atomic_thread_fence(memory_order_seq_cst);
+    if (is_over_limit(region, row)) return NULL;
+    jayi_pin *pin = claim_entry(region, row, place);
+    if (pin != NULL) jayi_row_add(row, JAYI_ROW_PINNED_BYTES, (int64_t)bytes);
     return pin;
 }
 
 void jayi_pin_drop(jayi_region *region, uint32_t token, jayi_pin *pin, uint64_t bytes) {
-    jayi_row *row = jayi_own_row(region, token);
+    jayi_row_add(jayi_own_row(region, token), JAYI_ROW_PINNED_BYTES, -(int64_t)bytes);
     atomic_store_explicit(pin, 0, memory_order_release);
-    atomic_fetch_sub_explicit(&row->pinned_bytes, (int64_t)bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&row->pins, 1, memory_order_release);
 }
 
 /* Calls fn for each used entry of a row until it returns true. */
@@ -71,10 +81,18 @@ static bool is_wanted(void *arg, jayi_place place) {
     return place == *(const jayi_place *)arg;
 }
 
+static bool is_any(void *arg, jayi_place place) {
+    (void)arg, (void)place;
+    return true;
+}
+
+bool jayi_row_has_pins(const jayi_region *region, const jayi_row *row) {
+    return row_search(region, row, is_any, NULL);
+}
+
 bool jayi_is_pinned(const jayi_region *region, jayi_place place) {
     for (uint32_t i = 0; i < region->row_count; i++) {
-        const jayi_row *row = &region->rows[i];
-        if (atomic_load(&row->pins) > 0 && row_search(region, row, is_wanted, &place)) return true;
+        if (row_search(region, &region->rows[i], is_wanted, &place)) return true;
     }
     return false;
 }
@@ -102,6 +120,6 @@ void jayi_pins_clear(jayi_region *region, jayi_row *row) {
         if (jayi_peek(&pins[i]) != 0) atomic_store(&pins[i], 0);
     }
     atomic_store(&row->pin_high, 0);
-    atomic_store(&row->pinned_bytes, 0);
-    atomic_store(&row->pins, 0);
+    for (uint32_t i = 0; i < JAYI_ROW_STRIPES; i++)
+        jayi_poke(&row->stripes[i].counts[JAYI_ROW_PINNED_BYTES], 0);
 }

@@ -77,13 +77,6 @@ void jayi_policy_evicting(jayi_region *region, jayi_shard *shard, const jayi_ref
         jayi_ghosts_put(region, shard, ref->hash, ghost_limit(region, shard));
 }
 
-/* Changes the frequency in a slot, unless a reader is faster; then it stays hot, which is right. */
-static void set_frequency(jayi_ref *ref, uint32_t frequency) {
-    uint64_t word = ref->word;
-    uint64_t wanted = (word & ~JAYI_FREQUENCY_MASK) | (uint64_t)frequency << JAYI_FREQUENCY_SHIFT;
-    atomic_compare_exchange_strong(&ref->bucket->slots[ref->slot], &word, wanted);
-}
-
 /* Which queue gives up its oldest. Main, when probation has no more than its share. */
 static int queue_that_gives(const jayi_region *region, const jayi_shard *shard) {
     uint64_t probation = used_of(region, &shard->queues[JAYI_PROBATION]);
@@ -109,7 +102,8 @@ bool jayi_policy_victim(jayi_region *region, jayi_shard *shard, int64_t now_ms, 
             return true;
         jayi_list_remove(region, shard, item);
         jayi_list_push(region, shard, JAYI_MAIN, item);
-        set_frequency(ret_ref, queue == JAYI_PROBATION || preset->clears ? 0 : frequency - 1);
+        jayi_slot_set_frequency(&ret_ref->bucket->slots[ret_ref->slot], ret_ref->word,
+                                queue == JAYI_PROBATION || preset->clears ? 0 : frequency - 1);
         if (jayi_peek(&shard->is_damaged)) return false;
     }
 }

@@ -121,7 +121,7 @@ static bool keep_entries(rebuild *r) {
         if (bucket == NULL) return false;
         for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
             uint64_t word = jayi_peek(&bucket->slots[i]);
-            if (word == 0) continue;
+            if (jayi_slot_is_empty(word)) continue;
             if (slot_is_good(r, word, number, count) && take_item(r, jayi_slot_place(word))) {
                 keep_item(r, jayi_item_at(r->region, jayi_slot_place(word)));
             } else {

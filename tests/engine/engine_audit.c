@@ -74,7 +74,7 @@ static void check_index(audit *a) {
         CHECK(bucket != NULL, i);
         for (uint32_t slot = 0; slot < JAYI_BUCKET_SLOTS; slot++) {
             uint64_t word = jayi_peek(&bucket->slots[slot]);
-            if (word != 0) check_slot(a, word, i, count);
+            if (!jayi_slot_is_empty(word)) check_slot(a, word, i, count);
         }
     }
     CHECK(a->entries == jayi_peek(&a->shard->item_count), 0);

@@ -26,8 +26,7 @@ static void so_many_views_and_no_more(void **state) {
         assert_int_equal(kit_view(&region, 1, &one_more), JAY_E_FULL);
     }
     for (uint32_t i = 0; i < region.pins_per_row; i++) jayi_engine_release(&region, &views[i]);
-    assert_int_equal(jayi_peek(&region.rows[0].pins), 0);
-    assert_int_equal(jayi_peek(&region.rows[0].pinned_bytes), 0);
+    assert_int_equal(jayi_pinned_bytes(&region.rows[0]), 0);
     free(views);
     kit_close(&region);
 }

@@ -91,7 +91,7 @@ static bool check_index(audit *a) {
         if (bucket == NULL) return wrong(a, "bucket %u is nowhere", number);
         for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
             uint64_t word = jayi_peek(&bucket->slots[i]);
-            if (word != 0 && !check_slot(a, number, word, count)) return false;
+            if (!jayi_slot_is_empty(word) && !check_slot(a, number, word, count)) return false;
         }
     }
     if (a->items != jayi_peek(&a->shard->item_count))

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/pins.h"
 #include "film.h"
 #include "scenes.h"
 
@@ -175,7 +176,7 @@ static void try_reader(plot *p, bool with_view, size_t frame, uint64_t at, uint6
                p->is_delete ? "delete" : "set", frame, p->f.frame_count, (unsigned long long)more);
     start_reader(p, &reader, with_view);
     step_many(&reader, at);
-    bool is_pinned = atomic_load(&p->w.region.rows[1].pins) > 0;
+    bool is_pinned = jayi_row_has_pins(&p->w.region, &p->w.region.rows[1]);
     if (is_pinned || reader.report->is_done) {
         /* The writer would have seen its pin; the film was made without. */
         step_kill(&reader);
@@ -253,7 +254,7 @@ static void leave_locked(world *w, scene_call *call) {
 }
 
 static bool has_pin(const world *w, unsigned row) {
-    return atomic_load(&w->region.rows[row].pins) > 0;
+    return jayi_row_has_pins(&w->region, &w->region.rows[row]);
 }
 
 static unsigned try_dead_note(uint64_t at, unsigned round) {

@@ -125,15 +125,16 @@ static void reader_notices_an_entry_met_twice(void **state) {
     assert_ptr_not_equal(one, two);
     uint64_t other_version = jayi_peek(&other->version);
     uint32_t slot = 0;
-    while (jayi_peek(&other->slots[slot]) != 0) assert_true(++slot < JAYI_BUCKET_SLOTS);
+    while (!jayi_slot_is_empty(jayi_peek(&other->slots[slot])))
+        assert_true(++slot < JAYI_BUCKET_SLOTS);
     jayi_poke(&other->slots[slot], jayi_peek(&seen.bucket->slots[seen.slot]));
     die_with_lock(&region);
     assert_int_equal(jayi_engine_touch(&region, key, strlen(key), JAY_TTL_FOREVER, NULL), JAY_OK);
     assert_int_not_equal(jayi_peek(&other->version), other_version);
     assert_int_not_equal(jayi_peek(&seen.bucket->version), seen.version);
     /* One of the two has gone. */
-    bool is_here = jayi_peek(&seen.bucket->slots[seen.slot]) != 0;
-    bool is_there = jayi_peek(&other->slots[slot]) != 0;
+    bool is_here = !jayi_slot_is_empty(jayi_peek(&seen.bucket->slots[seen.slot]));
+    bool is_there = !jayi_slot_is_empty(jayi_peek(&other->slots[slot]));
     assert_true(is_here != is_there);
     jayi_engine_close_private(&region);
 }
