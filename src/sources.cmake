@@ -38,6 +38,7 @@ set(JAYCACHE_SOURCES
     os/clock.c
     os/deadline.c
     os/memory_limit.c
+    os/pages.c
     os/random.c
     util/decimal.c
     util/memory.c

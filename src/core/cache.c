@@ -127,7 +127,6 @@ static int open_handle(const jay_backend_ops *ops, const jayi_url *url, const ja
     cache->log_arg = options != NULL ? options->log_arg : NULL;
     cache->log_level = options != NULL ? options->log_level : JAY_LOG_ERROR;
     cache->prefix_size = strlen(prefix);
-    if (cache->prefix_size == 0 && !cache->counts) cache->get_into_plain = ops->get_into;
     cache->prefix = jayi_copy_text(allocator, prefix, cache->prefix_size);
     int status = cache->prefix == NULL
                      ? jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for the prefix")

@@ -20,9 +20,6 @@ struct jay_cache {
     jayi_counters counters; /* first: its lines want alignment */
     const jay_backend_ops *ops;
     jay_backend *backend;
-    /* The backend's get_into, if a call needs nothing else: no prefix, and the backend counts. */
-    int (*get_into_plain)(jay_backend *backend, const void *key, size_t key_size, void *buffer,
-                          size_t capacity, size_t *ret_size, jay_error *error);
     char *prefix;
     size_t prefix_size;
     int64_t default_ttl_ms;

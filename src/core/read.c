@@ -5,8 +5,14 @@
 #include "core/emulate.h"
 #include "util/decimal.h"
 
-int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_value,
-            jay_error *error) {
+/* Whether a read needs nothing but the backend's function: no prefix, and the backend counts. */
+static inline bool is_simple(const jay_cache *cache) {
+    return cache->prefix_size == 0 && !cache->counts;
+}
+
+/* The long way, as get_into below. */
+static __attribute__((noinline)) int get(jay_cache *cache, const void *key, size_t key_size,
+                                         jay_value *ret_value, jay_error *error) {
     if (ret_value == NULL) return jayi_bad_argument(cache, "ret_value", error);
     jayi_call call;
     int status = jayi_begin(&call, cache, key, key_size, error);
@@ -16,6 +22,18 @@ int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_v
     if (status == JAY_OK) jayi_view_out(cache, ret_value);
     jayi_count_lookup(cache, status);
     return jayi_end(&call, status);
+}
+
+int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_value,
+            jay_error *error) {
+    bool is_plain = cache != NULL && key != NULL && ret_value != NULL && is_simple(cache) &&
+                    jayi_key_fits(key_size);
+    if (__builtin_expect(!is_plain, 0)) return get(cache, key, key_size, ret_value, error);
+    jay_error local;
+    local.code = JAY_OK;
+    int status = cache->ops->get(cache->backend, key, key_size, ret_value, &local);
+    if (status == JAY_OK) jayi_view_out(cache, ret_value);
+    return jayi_finish(cache, status, &local, error);
 }
 
 void jay_value_release(jay_value *value) {
@@ -44,13 +62,13 @@ static __attribute__((noinline)) int get_into(jay_cache *cache, const void *key,
 int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
                  size_t *ret_size, jay_error *error) {
     bool is_plain = cache != NULL && key != NULL && ret_size != NULL && buffer != NULL &&
-                    cache->get_into_plain != NULL && jayi_key_fits(key_size);
+                    is_simple(cache) && cache->ops->get_into != NULL && jayi_key_fits(key_size);
     if (__builtin_expect(!is_plain, 0))
         return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
     jay_error local;
     local.code = JAY_OK;
     int status =
-        cache->get_into_plain(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
+        cache->ops->get_into(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
     return jayi_finish(cache, status, &local, error);
 }
 

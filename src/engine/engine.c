@@ -13,32 +13,19 @@
 #include "engine/recover.h"
 #include "engine/space.h"
 #include "os/clock.h"
+#include "os/pages.h"
 #include "util/memory.h"
 
-#define HUGE_PAGE (UINT64_C(2) << 20)
 #define RESTARTS_MAX 8
 
 /* ---- private regions ---- */
-
-/* Maps `bytes` so that they begin at a huge page, if there is one in them. */
-static void *map_private(uint64_t bytes) {
-    uint64_t reserved = bytes + HUGE_PAGE;
-    unsigned char *all = mmap(NULL, reserved, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (all == MAP_FAILED) return NULL;
-    uint64_t skip = (HUGE_PAGE - (uint64_t)(uintptr_t)all % HUGE_PAGE) % HUGE_PAGE;
-    if (skip > 0) munmap(all, skip);
-    munmap(all + skip + bytes, reserved - skip - bytes);
-    if (bytes >= 8 * HUGE_PAGE) madvise(all + skip, bytes, MADV_HUGEPAGE); /* may be refused */
-    return all + skip;
-}
 
 int jayi_engine_open_private(jayi_region *region, const jayi_region_plan *plan, jay_error *error) {
     memset(region, 0, sizeof *region);
     region->lock_fd = -1;
     int status = jayi_region_check_plan(plan, error);
     if (status != JAY_OK) return status;
-    void *base = map_private(plan->region_bytes);
+    void *base = jayi_pages_map(-1, plan->region_bytes);
     if (base == NULL) {
         return jay_error_set(error, JAY_E_NO_MEMORY, errno,
                              "cannot map max_bytes=%llu of memory; is there a limit (ulimit -v)?",

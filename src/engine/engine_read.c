@@ -266,9 +266,9 @@ enum { VIEW_TOKEN, VIEW_BYTES };
 
 /* Pins what was found. JAY_OK and *ret_value; JAY_STOPPED: not linked any more; JAY_E_FULL. */
 ON_EVERY_HIT int pin_found(jayi_region *region, uint32_t token, size_t key_size, const found *f,
-                           bool is_locked, jay_value *ret_value) {
+                           bool is_locked, uint32_t *skip, jay_value *ret_value) {
     uint64_t bytes = jayi_block_bytes(key_size, f->value_size);
-    jayi_pin *pin = jayi_pin_take(region, token, jayi_slot_place(f->word), bytes);
+    jayi_pin *pin = jayi_pin_take(region, token, jayi_slot_place(f->word), bytes, skip);
     if (unlikely(pin == NULL)) return JAY_E_FULL;
     /* Sequentially consistent, as is the claim of the pin: pins.h. */
     if (!is_locked && unlikely(atomic_load(&f->bucket->version) != f->version)) {
@@ -291,13 +291,15 @@ typedef struct pin_out {
 
 static int use_pin_locked(const jayi_region *region, size_t key_size, const found *f, void *arg) {
     pin_out *out = arg;
+    uint32_t skip = 0;
     /* The region is not const: it came in as the caller's own. */
-    return pin_found((jayi_region *)(uintptr_t)region, out->token, key_size, f, true,
+    return pin_found((jayi_region *)(uintptr_t)region, out->token, key_size, f, true, &skip,
                      out->ret_value);
 }
 
 static int get_view(jayi_region *region, uint32_t token, uint64_t hash, const void *key,
                     size_t key_size, jay_value *ret_value) {
+    uint32_t skip = 0;
     for (int i = 0; likely(i < OPTIMISTIC_TRIES); i++) {
         found f;
         enum outcome outcome = find(region, hash, key, key_size, &f);
@@ -307,7 +309,7 @@ static int get_view(jayi_region *region, uint32_t token, uint64_t hash, const vo
             if (is_unchanged(f.bucket, f.version)) return JAY_MISS;
             continue;
         }
-        int status = pin_found(region, token, key_size, &f, false, ret_value);
+        int status = pin_found(region, token, key_size, &f, false, &skip, ret_value);
         if (unlikely(status == JAY_STOPPED)) continue;
         if (likely(status == JAY_OK)) note_hit(region, hash, key_size, &f);
         return status;
@@ -382,11 +384,11 @@ ON_EVERY_HIT void approach(const jayi_region *region, wanted *w) {
 
 /* Takes what `approach` has found; whatever is not as it should be is looked up anew. */
 ON_EVERY_HIT int arrive(jayi_region *region, uint32_t token, const wanted *w, const jay_bytes *key,
-                        jay_value *ret_value) {
+                        uint32_t *skip, jay_value *ret_value) {
     found f = {.bucket = w->bucket, .slot = w->slot, .version = w->version};
     if (likely(w->word != 0) && likely(examine(region, w->word, key->data, key->size, &f)) &&
         likely(!jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
-        int status = pin_found(region, token, key->size, &f, false, ret_value);
+        int status = pin_found(region, token, key->size, &f, false, skip, ret_value);
         if (likely(status == JAY_OK)) note_hit(region, w->hash, key->size, &f);
         if (likely(status != JAY_STOPPED)) return status;
     }
@@ -397,11 +399,12 @@ static void get_group(jayi_region *region, uint32_t token, const jay_bytes *keys
                       jay_value *ret_values, int *statuses, jay_error *error) {
     wanted group[GROUP];
     int64_t hits = 0, misses = 0;
+    uint32_t skip = 0;
     for (size_t i = 0; i < count; i++) want(region, &keys[i], &group[i]);
     for (size_t i = 0; i < count; i++) approach(region, &group[i]);
     for (size_t i = 0; i < count; i++) {
         if (unlikely(statuses[i] != JAY_OK)) continue;
-        statuses[i] = arrive(region, token, &group[i], &keys[i], &ret_values[i]);
+        statuses[i] = arrive(region, token, &group[i], &keys[i], &skip, &ret_values[i]);
         if (unlikely(statuses[i] == JAY_E_FULL)) pins_refused(region, error);
         misses += statuses[i] == JAY_MISS;
         hits += statuses[i] != JAY_MISS;

@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/index.h"
+#include "engine/lists.h"
 #include "engine/lock.h"
 #include "engine/policy.h"
 #include "engine/recover.h"
@@ -64,10 +65,17 @@ static int begin(job *j, jayi_region *region, const void *key, size_t key_size, 
     }
     j->hash = jayi_hash(key, key_size, region->seed);
     j->shard = &region->shards[jayi_shard_of(region, j->hash)];
-    int status = jayi_lock(region, j->shard, j->token, error);
+    jayi_index_prefetch(region, j->hash);
+    j->now_ms = jayi_clock_ms(); /* while memory is on its way, and not under the lock */
+    if (!jayi_lock_try(j->shard, j->token)) {
+        int status = jayi_lock_wait(region, j->shard, j->token, error);
+        if (status != JAY_OK) return status;
+        j->now_ms = jayi_clock_ms();
+    }
+    int status = jayi_lock_check(region, j->shard, error);
     if (status != JAY_OK) return status;
-    j->now_ms = jayi_clock_ms();
     find_entry(j);
+    if (j->has_entry) jayi_list_prefetch(region, j->ref.item);
     return JAY_OK;
 }
 

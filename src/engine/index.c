@@ -40,19 +40,24 @@ bool jayi_item_is_sound(const jayi_region *region, const jayi_shard *shard, jayi
            (last == chunk || jayi_chunk_is_of(region, last, JAYI_CHUNK_RUN_MORE, owner));
 }
 
-/* The two buckets of a hash; false when the index is empty or damaged. They may be the same. */
-static bool buckets_of(jayi_region *region, jayi_shard *shard, uint64_t hash,
-                       jayi_bucket *ret_buckets[2]) {
+/* One of the two buckets of a hash; NULL when the index is empty or damaged. */
+static jayi_bucket *bucket_of(const jayi_region *region, jayi_shard *shard, uint64_t hash,
+                              bool is_second) {
     uint32_t count = jayi_peek(&shard->bucket_count);
-    if (count == 0) return false;
-    uint32_t number = jayi_shard_number(region, shard);
-    ret_buckets[0] =
-        jayi_bucket_at(region, number, jayi_bucket_number(jayi_first_bits(hash), count));
-    ret_buckets[1] =
-        jayi_bucket_at(region, number, jayi_bucket_number(jayi_second_bits(hash), count));
-    if (ret_buckets[0] != NULL && ret_buckets[1] != NULL) return true;
-    jayi_damage(shard);
-    return false;
+    if (count == 0) return NULL;
+    uint32_t bits = is_second ? jayi_second_bits(hash) : jayi_first_bits(hash);
+    jayi_bucket *bucket =
+        jayi_bucket_at(region, jayi_shard_number(region, shard), jayi_bucket_number(bits, count));
+    if (bucket == NULL) jayi_damage(shard);
+    return bucket;
+}
+
+/* Both; false when the index is empty or damaged. They may be the same. */
+static bool buckets_of(const jayi_region *region, jayi_shard *shard, uint64_t hash,
+                       jayi_bucket *ret_buckets[2]) {
+    ret_buckets[0] = bucket_of(region, shard, hash, false);
+    ret_buckets[1] = bucket_of(region, shard, hash, true);
+    return ret_buckets[0] != NULL && ret_buckets[1] != NULL;
 }
 
 /* Whether a slot whose tag matches is the one looked for: that of `place`, or (0) that of a key. */
@@ -72,17 +77,17 @@ static bool is_wanted(jayi_region *region, jayi_shard *shard, uint64_t word, con
 /* Finds a slot by tag and `place` (0: any, then by key). */
 static bool search(jayi_region *region, jayi_shard *shard, uint64_t hash, const void *key,
                    size_t key_size, jayi_place place, jayi_ref *ret_ref) {
-    jayi_bucket *buckets[2];
-    if (!buckets_of(region, shard, hash, buckets)) return false;
-    for (uint32_t b = 0; b < 2; b++) {
-        uint32_t matches = jayi_bucket_matches(buckets[b], hash);
+    for (int b = 0; b < 2; b++) {
+        jayi_bucket *bucket = bucket_of(region, shard, hash, b == 1);
+        if (bucket == NULL) return false;
+        uint32_t matches = jayi_bucket_matches(bucket, hash);
         for (; matches != 0; matches &= matches - 1) {
             uint32_t slot = (uint32_t)__builtin_ctz(matches);
-            uint64_t word = jayi_peek(&buckets[b]->slots[slot]);
+            uint64_t word = jayi_peek(&bucket->slots[slot]);
             if (jayi_slot_is_empty(word) || !is_wanted(region, shard, word, key, key_size, place))
                 continue;
             jayi_item *item = jayi_item_at(region, jayi_slot_place(word));
-            *ret_ref = (jayi_ref){buckets[b], slot, word, hash, item};
+            *ret_ref = (jayi_ref){bucket, slot, word, hash, item};
             return true;
         }
     }

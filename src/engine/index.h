@@ -102,6 +102,16 @@ static inline bool jayi_sizes_are_sane(const jayi_region *region, jayi_place pla
            region->region_bytes;
 }
 
+/* Has the first bucket of a hash brought in. */
+static inline void jayi_index_prefetch(const jayi_region *region, uint64_t hash) {
+    uint32_t number = jayi_shard_of(region, hash);
+    uint32_t count = jayi_peek(&region->shards[number].bucket_count);
+    if (count == 0) return;
+    uint32_t at = jayi_bucket_number(jayi_first_bits(hash), count);
+    const jayi_bucket *bucket = jayi_bucket_at(region, number, at);
+    if (bucket != NULL) __builtin_prefetch(bucket);
+}
+
 /* ---- with the shard's lock ---- */
 
 /* Finds a key's entry, expired or not. False: there is none. */

@@ -23,6 +23,9 @@ void jayi_list_remove(jayi_region *region, jayi_shard *shard, jayi_item *item);
 void jayi_list_replace(jayi_region *region, jayi_shard *shard, jayi_item *old_item,
                        jayi_item *new_item);
 
+/* Has the neighbours of an item brought in, which is to be removed or replaced. */
+void jayi_list_prefetch(const jayi_region *region, const jayi_item *item);
+
 /* The item of a queue that goes first, or NULL; the clock moves on to its stamp. */
 jayi_item *jayi_list_oldest(jayi_region *region, jayi_shard *shard, int queue);
 

@@ -28,13 +28,17 @@ static inline bool jayi_lock_try(jayi_shard *shard, uint32_t token) {
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
+/* After the lock was had: makes sure that the shard is whole. JAY_OK, or JAY_E_NO_MEMORY and the
+ * lock is gone. */
+static inline int jayi_lock_check(jayi_region *region, jayi_shard *shard, jay_error *error) {
+    return jayi_peek(&shard->is_damaged) ? jayi_lock_repair(region, shard, error) : JAY_OK;
+}
+
 /* Takes the lock of a shard, which is then whole. JAY_OK, JAY_E_BUSY or JAY_E_NO_MEMORY. */
 static inline int jayi_lock(jayi_region *region, jayi_shard *shard, uint32_t token,
                             jay_error *error) {
     int status = jayi_lock_try(shard, token) ? JAY_OK : jayi_lock_wait(region, shard, token, error);
-    if (status == JAY_OK && jayi_peek(&shard->is_damaged))
-        return jayi_lock_repair(region, shard, error);
-    return status;
+    return status == JAY_OK ? jayi_lock_check(region, shard, error) : status;
 }
 
 static inline void jayi_unlock(const jayi_region *region, jayi_shard *shard) {

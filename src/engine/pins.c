@@ -17,12 +17,13 @@ static void raise_high(jayi_row *row, uint32_t entry) {
     while (high <= entry && !atomic_compare_exchange_weak(&row->pin_high, &high, entry + 1)) {}
 }
 
-/* Claims a free entry for a place. */
-static jayi_pin *claim_entry(jayi_region *region, jayi_row *row, jayi_place place) {
+/* Claims a free entry for a place, from the thread's own beginning on, without the first *skip,
+ * which then are those up to it. */
+static jayi_pin *claim_entry(jayi_region *region, jayi_row *row, jayi_place place, uint32_t *skip) {
     jayi_pin *pins = pins_of(region, row);
     uint32_t start = (uint32_t)(jayi_stripe_index() * STRIDE);
     if (start >= region->pins_per_row) start %= region->pins_per_row;
-    for (uint32_t i = 0; i < region->pins_per_row; i++) {
+    for (uint32_t i = *skip; i < region->pins_per_row; i++) {
         uint32_t entry =
             start + i < region->pins_per_row ? start + i : start + i - region->pins_per_row;
         if (jayi_peek(&pins[entry]) != 0) continue;
@@ -30,7 +31,9 @@ static jayi_pin *claim_entry(jayi_region *region, jayi_row *row, jayi_place plac
         if (atomic_load(&row->pin_high) <= entry) raise_high(row, entry);
         uint32_t none = 0;
         /* Sequentially consistent, as is the look at the version that follows. */
-        if (atomic_compare_exchange_strong(&pins[entry], &none, place)) return &pins[entry];
+        if (!atomic_compare_exchange_strong(&pins[entry], &none, place)) continue;
+        *skip = i + 1;
+        return &pins[entry];
     }
     return NULL;
 }
@@ -52,10 +55,13 @@ static bool is_over_limit(const jayi_region *region, const jayi_row *row) {
     return own > limit / JAYI_ROW_STRIPES && jayi_pinned_bytes(row) > limit;
 }
 
-jayi_pin *jayi_pin_take(jayi_region *region, uint32_t token, jayi_place place, uint64_t bytes) {
+jayi_pin *jayi_pin_take(jayi_region *region, uint32_t token, jayi_place place, uint64_t bytes,
+                        uint32_t *skip) {
     jayi_row *row = jayi_own_row(region, token);
     if (is_over_limit(region, row)) return NULL;
-    jayi_pin *pin = claim_entry(region, row, place);
+    jayi_pin *pin = claim_entry(region, row, place, skip);
+    uint32_t none = 0;
+    if (pin == NULL && *skip > 0) pin = claim_entry(region, row, place, &none);
     if (pin != NULL) jayi_row_add(row, JAYI_ROW_PINNED_BYTES, (int64_t)bytes);
     return pin;
 }

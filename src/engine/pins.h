@@ -18,9 +18,11 @@
 /*
  * Claims an entry for a place. The caller then checks that the item is still linked, by a
  * sequentially consistent load of its bucket's version, and if it is not, calls jayi_pin_drop. NULL
- * when no more views can be held.
+ * when no more views can be held. *skip is 0 at first, and for the next of a batch as it was left:
+ * the search goes on where it ended.
  */
-jayi_pin *jayi_pin_take(jayi_region *region, uint32_t token, jayi_place place, uint64_t bytes);
+jayi_pin *jayi_pin_take(jayi_region *region, uint32_t token, jayi_place place, uint64_t bytes,
+                        uint32_t *skip);
 
 void jayi_pin_drop(jayi_region *region, uint32_t token, jayi_pin *pin, uint64_t bytes);
 

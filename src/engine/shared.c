@@ -12,9 +12,9 @@
 
 #include "engine/identity.h"
 #include "engine/shared_files.h"
+#include "os/pages.h"
 #include "util/memory.h"
 
-#define HUGE_PAGE (UINT64_C(2) << 20)
 #define ATTEMPTS 100 /* at joining a region that someone else removes at the same time */
 
 typedef struct attachment {
@@ -70,13 +70,12 @@ static int check_options(const jayi_region *region, const jayi_shared_plan *plan
 
 /* Maps an open region file and binds it. */
 static int map_region(attachment *a, int fd, uint64_t bytes, jay_error *error) {
-    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) {
+    void *base = jayi_pages_map(fd, bytes);
+    if (base == NULL) {
         return jay_error_set(error, JAY_E_NO_MEMORY, errno,
                              "cannot map the %llu bytes of shm:%s; is there a limit (ulimit -v)?",
                              (unsigned long long)bytes, a->name);
     }
-    if (bytes >= 8 * HUGE_PAGE) madvise(base, bytes, MADV_HUGEPAGE); /* may be refused */
     int lock_fd = a->region.lock_fd;
     int status = jayi_region_bind(&a->region, base, bytes, error);
     a->region.lock_fd = lock_fd;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "os/memory_limit.h"
+#include "os/pages.h"
 
 #define LOCK_WAITS 5000 /* of a millisecond each */
 #define PATH_BYTES (sizeof JAYI_SHARED_DIRECTORY JAYI_SHARED_PREFIX + JAYI_SHARED_NAME_MAX + 16)
@@ -151,21 +152,19 @@ int jayi_shared_open_file(const jayi_shared_plan *plan, int *ret_fd, uint64_t *r
 }
 
 /* Whether this process may make a file of that size. The kernel would answer with SIGXFSZ. */
-static bool is_within_file_limit(uint64_t bytes) {
+static int check_file_limit(uint64_t bytes, jay_error *error) {
     struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-           bytes <= limit.rlim_cur;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        bytes <= limit.rlim_cur)
+        return JAY_OK;
+    return jay_error_set(error, JAY_E_FULL, EFBIG,
+                         "max_bytes=%" PRIu64 " is more than this process may give a file "
+                         "(ulimit -f); give less, or raise the limit",
+                         bytes);
 }
 
-/* Gives a new file its size and all its memory, so that a full /dev/shm shows now. */
+/* Gives a file all its memory, so that a full /dev/shm shows now. */
 static int allocate(int fd, const char *path, uint64_t bytes, jay_error *error) {
-    if (!is_within_file_limit(bytes)) {
-        return jay_error_set(error, JAY_E_FULL, EFBIG,
-                             "max_bytes=%" PRIu64 " is more than this process may give a file "
-                             "(ulimit -f); give less, or raise the limit",
-                             bytes);
-    }
-    if (ftruncate(fd, (off_t)bytes) != 0) return failed("size", path, error);
     int result = posix_fallocate(fd, 0, (off_t)bytes);
     while (result == EINTR) result = posix_fallocate(fd, 0, (off_t)bytes);
     if (result == 0) return JAY_OK;
@@ -177,12 +176,16 @@ static int allocate(int fd, const char *path, uint64_t bytes, jay_error *error) 
                          JAYI_SHARED_DIRECTORY, bytes);
 }
 
+/* Gives a new file its memory, and in it an empty region. */
 static int format(int fd, const char *path, const jayi_region_plan *plan, jay_error *error) {
-    void *base = mmap(NULL, plan->region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) return failed("map", path, error);
-    jayi_region_format(base, plan);
+    if (ftruncate(fd, (off_t)plan->region_bytes) != 0) return failed("size", path, error);
+    void *base = jayi_pages_map(fd, plan->region_bytes);
+    if (base == NULL) return failed("map", path, error);
+    jayi_pages_make_huge(fd, base, plan->region_bytes);
+    int status = allocate(fd, path, plan->region_bytes, error);
+    if (status == JAY_OK) jayi_region_format(base, plan);
     munmap(base, plan->region_bytes);
-    return JAY_OK;
+    return status;
 }
 
 int jayi_shared_create(const jayi_shared_plan *plan, int *ret_fd, jay_error *error) {
@@ -201,7 +204,7 @@ int jayi_shared_create(const jayi_shared_plan *plan, int *ret_fd, jay_error *err
     int fd = open(new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, plan->mode);
     if (fd < 0) return failed("create", new_path, error);
     if (fchmod(fd, plan->mode) != 0) status = failed("set the permissions of", new_path, error);
-    if (status == JAY_OK) status = allocate(fd, new_path, plan->region.region_bytes, error);
+    if (status == JAY_OK) status = check_file_limit(plan->region.region_bytes, error);
     if (status == JAY_OK) status = format(fd, new_path, &plan->region, error);
     /* Only now can others see it, and it is whole. */
     if (status == JAY_OK && rename(new_path, path) != 0) status = failed("rename", new_path, error);
