@@ -234,33 +234,132 @@ void jayi_index_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk
     jayi_bump(&shard->chunk_bytes, jayi_chunk_bytes(region));
 }
 
-/* Copies into `new_bucket` what belongs there once there are `count` buckets. */
-static uint32_t copy_split(jayi_region *region, jayi_shard *shard, const jayi_bucket *old_bucket,
-                           jayi_bucket *new_bucket, uint32_t count) {
-    uint32_t moved = 0;
-    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        uint64_t word = jayi_peek(&old_bucket->slots[i]);
-        if (jayi_slot_is_empty(word)) continue;
-        if (!jayi_item_is_sound(region, shard, jayi_slot_place(word))) {
-            jayi_damage(shard);
-            continue;
-        }
-        uint64_t hash = jayi_item_hash(region, jayi_item_at(region, jayi_slot_place(word)));
-        uint32_t first = jayi_bucket_number(jayi_first_bits(hash), count);
-        uint32_t second = jayi_bucket_number(jayi_second_bits(hash), count);
-        uint32_t old_number = count - 1 - (1u << (31 - __builtin_clz(count - 1)));
-        bool belongs = first == count - 1 || (second == count - 1 && first != old_number);
-        word = first == count - 1 ? word & ~JAYI_SLOT_GUEST : word;
-        if (belongs && put(new_bucket, word)) moved |= 1u << i;
-    }
-    return moved;
-}
-
 /* False; and it is damage when the directory names something that is no chunk. */
 static bool has_no_bucket(const jayi_region *region, jayi_shard *shard, uint32_t bucket) {
     const _Atomic uint32_t *entry = directory_entry(region, shard, bucket);
     if (entry != NULL && jayi_peek(entry) != 0) jayi_damage(shard);
     return false;
+}
+
+/* An entry of a bucket that gives some to the added one. */
+typedef struct giving {
+    uint64_t word;  /* 0: none, or one that is not concerned */
+    uint32_t other; /* where it can be but for the added bucket */
+    bool is_guest;  /* the added bucket is the second of its two */
+    bool is_moved;
+} giving;
+
+typedef struct split_source {
+    jayi_bucket *bucket;
+    uint32_t number;
+    giving slots[JAYI_BUCKET_SLOTS];
+} split_source;
+
+typedef struct split_work {
+    uint32_t count; /* of buckets, with the added one */
+    jayi_bucket *added;
+    uint32_t source_count;
+    split_source sources[2];
+} split_work;
+
+/* Whether an entry has to leave its bucket: it could not be found there any more. */
+static bool has_to_go(const split_source *source, const giving *g) {
+    return g->word != 0 && g->other != source->number;
+}
+
+/* Finds what of a bucket belongs into the added one. */
+static void find_giving(const jayi_region *region, jayi_shard *shard, const split_work *work,
+                        split_source *source) {
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        jayi_place place = jayi_slot_place(jayi_peek(&source->bucket->slots[i]));
+        if (jayi_place_is_sane(region, place)) __builtin_prefetch(jayi_item_at(region, place));
+    }
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        uint64_t word = jayi_peek(&source->bucket->slots[i]), hash;
+        if (jayi_slot_is_empty(word)) continue;
+        if (!hash_of_slot(region, shard, word, &hash)) {
+            jayi_damage(shard);
+            continue;
+        }
+        uint32_t first = jayi_bucket_number(jayi_first_bits(hash), work->count);
+        uint32_t second = jayi_bucket_number(jayi_second_bits(hash), work->count);
+        bool is_guest = first != work->count - 1;
+        if (is_guest && (second != work->count - 1 || first == source->number)) continue;
+        source->slots[i] =
+            (giving){.word = word, .other = is_guest ? first : second, .is_guest = is_guest};
+    }
+}
+
+/* The buckets that the added one takes entries from: see jayi_bucket_number. */
+static bool find_sources(const jayi_region *region, jayi_shard *shard, split_work *work) {
+    uint32_t added = work->count - 1, low = 1u << (31 - __builtin_clz(added));
+    uint32_t number = jayi_shard_number(region, shard);
+    work->source_count = low > 1 ? 2 : 1;
+    for (uint32_t s = 0; s < work->source_count; s++) {
+        split_source *source = &work->sources[s];
+        *source = (split_source){.number = s == 0 ? added - low : added - low / 2};
+        source->bucket = jayi_bucket_at(region, number, source->number);
+        if (source->bucket == NULL) return has_no_bucket(region, shard, source->number);
+        find_giving(region, shard, work, source);
+    }
+    return true;
+}
+
+/* Moves one entry that has to go to its other bucket instead of the added one. `by_force`: also
+ * where that has to be made room first. */
+static bool send_elsewhere(jayi_region *region, jayi_shard *shard, const split_work *work,
+                           bool by_force) {
+    uint32_t number = jayi_shard_number(region, shard);
+    for (uint32_t i = 0; i < 2 * JAYI_BUCKET_SLOTS; i++) {
+        const split_source *source = &work->sources[i / JAYI_BUCKET_SLOTS];
+        const giving *g = &source->slots[i % JAYI_BUCKET_SLOTS];
+        if (!has_to_go(source, g) || g->other == work->count - 1) continue;
+        jayi_bucket *other = jayi_bucket_at(region, number, g->other);
+        uint64_t word = g->is_guest ? g->word & ~JAYI_SLOT_GUEST : g->word | JAYI_SLOT_GUEST;
+        if (other == NULL || (by_force && !displace(region, shard, other, false))) continue;
+        if (move(shard, source->bucket, i % JAYI_BUCKET_SLOTS, word, other)) return true;
+    }
+    return false;
+}
+
+/* Finds what the added bucket is to take, and sees to it that it has room for that. False: it would
+ * not; the index stays as it is. */
+static bool prepare_split(jayi_region *region, jayi_shard *shard, split_work *work) {
+    for (uint32_t turn = 0; turn <= 2 * JAYI_BUCKET_SLOTS; turn++) {
+        uint32_t leaving = 0;
+        if (!find_sources(region, shard, work)) return false;
+        for (uint32_t i = 0; i < work->source_count * JAYI_BUCKET_SLOTS; i++) {
+            const split_source *source = &work->sources[i / JAYI_BUCKET_SLOTS];
+            leaving += has_to_go(source, &source->slots[i % JAYI_BUCKET_SLOTS]);
+        }
+        if (leaving <= JAYI_BUCKET_SLOTS) return true;
+        if (!send_elsewhere(region, shard, work, false) &&
+            !send_elsewhere(region, shard, work, true))
+            return false;
+    }
+    return false;
+}
+
+/* Copies entries into the added bucket: first those that have to go. */
+static void copy_entries(split_work *work) {
+    for (uint32_t i = 0; i < 4 * JAYI_BUCKET_SLOTS; i++) {
+        bool is_first_turn = i < 2 * JAYI_BUCKET_SLOTS;
+        split_source *source = &work->sources[i / JAYI_BUCKET_SLOTS % 2];
+        giving *g = &source->slots[i % JAYI_BUCKET_SLOTS];
+        if (g->word == 0 || has_to_go(source, g) != is_first_turn) continue;
+        uint64_t word = g->is_guest ? g->word | JAYI_SLOT_GUEST : g->word & ~JAYI_SLOT_GUEST;
+        g->is_moved = put(work->added, word);
+    }
+}
+
+static void forget_entries(split_source *source) {
+    bool has_moved = false;
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        if (!source->slots[i].is_moved) continue;
+        atomic_store_explicit(&source->bucket->slots[i], 0, memory_order_release);
+        has_moved = true;
+    }
+    if (has_moved) raise_version(source->bucket);
 }
 
 bool jayi_index_grow(jayi_region *region, jayi_shard *shard) {
@@ -271,20 +370,16 @@ bool jayi_index_grow(jayi_region *region, jayi_shard *shard) {
         atomic_store_explicit(&shard->bucket_count, FIRST_BUCKETS, memory_order_release);
         return true;
     }
-    uint32_t split = count - (1u << (31 - __builtin_clz(count)));
-    jayi_bucket *old_bucket = jayi_bucket_at(region, number, split);
-    jayi_bucket *new_bucket = jayi_bucket_at(region, number, count);
-    if (old_bucket == NULL) return has_no_bucket(region, shard, split);
-    if (new_bucket == NULL) return has_no_bucket(region, shard, count);
-    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) jayi_poke(&new_bucket->slots[i], 0);
-    uint32_t moved = copy_split(region, shard, old_bucket, new_bucket, count + 1);
-    /* From here on both say the same; then the old bucket forgets. */
+    split_work work = {.count = count + 1, .added = jayi_bucket_at(region, number, count)};
+    if (work.added == NULL) return has_no_bucket(region, shard, count);
+    if (!prepare_split(region, shard, &work)) return false;
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) jayi_poke(&work.added->slots[i], 0);
+    copy_entries(&work);
+    /* From here on both say the same; then the old buckets forget. */
     atomic_store_explicit(&shard->bucket_count, count + 1, memory_order_release);
-    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        if (moved >> i & 1) atomic_store_explicit(&old_bucket->slots[i], 0, memory_order_release);
-    }
-    if (moved != 0) raise_version(old_bucket);
-    jayi_index_tidy(region, shard, old_bucket);
-    jayi_index_tidy(region, shard, new_bucket);
+    for (uint32_t s = 0; s < work.source_count; s++) forget_entries(&work.sources[s]);
+    for (uint32_t s = 0; s < work.source_count; s++)
+        jayi_index_tidy(region, shard, work.sources[s].bucket);
+    jayi_index_tidy(region, shard, work.added);
     return true;
 }

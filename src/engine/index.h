@@ -2,8 +2,8 @@
  * index.h - from a key to its item.
  *
  * A shard's index is a row of buckets that grows by one bucket at a time (linear hashing: Litwin,
- * VLDB 1980), spread over chunks that a directory names. An entry is in the first of two buckets
- * that its hash names, or in the second where the first was full.
+ * VLDB 1980, and see jayi_bucket_number), spread over chunks that a directory names. An entry is in
+ * the first of two buckets that its hash names, or in the second where the first was full.
  *
  * Readers take no lock: they note the bucket's version, look, and afterwards make sure that the
  * version is the same. Whoever changes a slot so that an entry could be missed or its memory reused
@@ -42,11 +42,23 @@ static inline jayi_bucket *jayi_bucket_at(const jayi_region *region, uint32_t sh
     return (jayi_bucket *)(void *)address + (bucket & ((1u << shift) - 1));
 }
 
-/* The bucket number of 32 bits of hash among `count` (1 or more). */
+/*
+ * The bucket number of 32 bits of hash among `count` (1 or more).
+ *
+ * Between two powers of two, low and 2 low, an entry is in the bucket that 2 low buckets would give
+ * it or, as long as that one is not there, in one that lies `low` or half of that below. So growth
+ * goes by halves of `low`, in which two buckets share with a third, then three with a fourth:
+ * "partial expansions" (Larson: "Linear hashing with partial expansions", VLDB 1980), here so that
+ * an entry moves into the added bucket or not at all. Plain linear hashing fills buckets
+ * twice as much before as after their turn, and so has many more entries in their second bucket.
+ */
 static inline uint32_t jayi_bucket_number(uint32_t bits, uint32_t count) {
     uint32_t low = 1u << (31 - __builtin_clz(count));
     uint32_t number = bits & (low + low - 1);
-    return number < count ? number : number & (low - 1);
+    uint32_t below = number & (low - 1);
+    uint32_t between = low + (number & (low / 2 - 1) & (low - 1));
+    bool is_between = (number & (low / 2)) != 0 && bits >> 31 != 0 && between < count;
+    return number < count ? number : is_between ? between : below;
 }
 
 static inline uint32_t jayi_first_bits(uint64_t hash) {

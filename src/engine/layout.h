@@ -197,9 +197,10 @@ static inline uint32_t jayi_slot_frequency(uint64_t slot) {
 }
 
 /*
- * Changes the frequency in a slot that held `word`, and nothing else, however the slot changes at the same time: the
- * frequency has a byte of its own. So this takes no lock and no locked instruction; if the slot has
- * got another entry meanwhile, that one has a wrong frequency and hint, which do no harm.
+ * Changes the frequency in a slot that held `word`, and nothing else, however the slot changes at
+ * the same time: the frequency has a byte of its own. So this takes no lock and no locked
+ * instruction; if the slot has got another entry meanwhile, that one has a wrong frequency and
+ * hint, which do no harm.
  */
 static inline void jayi_slot_set_frequency(_Atomic uint64_t *slot, uint64_t word,
                                            uint32_t frequency) {

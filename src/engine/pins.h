@@ -5,7 +5,8 @@
  * the entry and then makes sure that the item is still linked; to reuse an item's memory, a
  * writer unlinks it and then makes sure that no entry names it (Michael: "Hazard pointers", IEEE
  * TPDS 15(6), 2004). The steps are sequentially consistent, or have a full fence between them, so
- * at least one of the two sees the other. Since a row belongs to one process, what a dead process held is known and is dropped.
+ * at least one of the two sees the other. Since a row belongs to one process, what a dead process
+ * held is known and is dropped.
  */
 #ifndef JAYI_PINS_H
 #define JAYI_PINS_H

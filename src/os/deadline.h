@@ -3,9 +3,9 @@
  *
  * Nearly always it is far ahead, and a look at the processor's own counter is enough to know that
  * still little time has passed since this thread last asked the kernel: fewer instructions than a
- * call of the kernel's clock, of which a lookup would have to wait for the end. That needs a counter
- * which runs at a constant rate, the same for all processors; where there is none, each question
- * goes to the kernel.
+ * call of the kernel's clock, of which a lookup would have to wait for the end. That needs a
+ * counter which runs at a constant rate, the same for all processors; where there is none, each
+ * question goes to the kernel.
  */
 #ifndef JAYI_DEADLINE_H
 #define JAYI_DEADLINE_H

@@ -15,8 +15,8 @@
 void *jayi_pages_map(int fd, uint64_t bytes);
 
 /*
- * Gives a file in memory, mapped as above and still empty, huge pages, as far as they are to be had:
- * most systems have them switched off for shared memory, but give them to who asks for each
+ * Gives a file in memory, mapped as above and still empty, huge pages, as far as they are to be
+ * had: most systems have them switched off for shared memory, but give them to who asks for each
  * (MADV_COLLAPSE, Linux 6.1). What it cannot give stays as it was.
  */
 void jayi_pages_make_huge(int fd, void *base, uint64_t bytes);

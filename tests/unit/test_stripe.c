@@ -1,6 +1,6 @@
 /*
- * test_stripe.c - the numbers of threads: own ones as long as there are any, and again when a thread
- * has ended or was left behind by fork.
+ * test_stripe.c - the numbers of threads: own ones as long as there are any, and again when a
+ * thread has ended or was left behind by fork.
  */
 #include "unit.h"
 
