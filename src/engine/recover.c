@@ -17,6 +17,8 @@
 #include "engine/policy.h"
 #include "engine/space.h"
 
+#define BUCKETS_AHEAD 4 /* whose items are on their way */
+
 typedef struct rebuild {
     jayi_region *region;
     jayi_shard *shard;
@@ -113,12 +115,26 @@ static void keep_item(rebuild *r, jayi_item *item) {
     count_bytes(r, item);
 }
 
+/* Has the items of a bucket to come brought in: they lie anywhere, and waiting for one after the
+ * other is what would take longest. */
+static void prefetch_entries(const rebuild *r, uint32_t number, uint32_t count) {
+    const jayi_bucket *bucket =
+        number < count ? jayi_bucket_at(r->region, r->number, number) : NULL;
+    for (uint32_t i = 0; bucket != NULL && i < JAYI_BUCKET_SLOTS; i++) {
+        jayi_place place = jayi_slot_place(jayi_peek(&bucket->slots[i]));
+        if (!jayi_place_is_sane(r->region, place)) continue;
+        __builtin_prefetch(jayi_item_at(r->region, place), 1);
+        __builtin_prefetch((const unsigned char *)jayi_item_at(r->region, place) + JAYI_LINE);
+    }
+}
+
 /* Goes through the index: good entries are kept, others dropped. False: the index is damaged. */
 static bool keep_entries(rebuild *r) {
     uint32_t count = jayi_peek(&r->shard->bucket_count);
     for (uint32_t number = 0; number < count; number++) {
         jayi_bucket *bucket = jayi_bucket_at(r->region, r->number, number);
         if (bucket == NULL) return false;
+        prefetch_entries(r, number + BUCKETS_AHEAD, count);
         for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
             uint64_t word = jayi_peek(&bucket->slots[i]);
             if (jayi_slot_is_empty(word)) continue;

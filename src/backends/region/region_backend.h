@@ -39,7 +39,7 @@ enum { JAYI_REGION_MAX_BYTES, JAYI_REGION_MAX_ITEMS, JAYI_REGION_SIZE_BIAS, JAYI
     [JAYI_REGION_SIZE_BIAS] = {                                                                    \
         .name = "size_bias",                                                                       \
         .type = JAY_OPTION_INT,                                                                    \
-        .default_text = "80",                                                                      \
+        .default_text = "53",                                                                      \
         .min = 0,                                                                                  \
         .max = 100,                                                                                \
         .also = "alpha size_aware",                                                                \
