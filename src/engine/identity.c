@@ -70,6 +70,10 @@ static uint32_t take_row(jayi_region *region, uint32_t number) {
     uint32_t serial = (jayi_peek(&row->last_token) >> JAYI_TOKEN_ROW_BITS) + 1;
     uint32_t token = (serial << JAYI_TOKEN_ROW_BITS | number) & JAYI_TOKEN_MAX;
     if (token >> JAYI_TOKEN_ROW_BITS == 0) token |= 1u << JAYI_TOKEN_ROW_BITS;
+    /* Raised before the row holds anything, as pin_high is before an entry is used. */
+    uint32_t high = atomic_load(&region->header->rows_high);
+    while (high <= number &&
+           !atomic_compare_exchange_weak(&region->header->rows_high, &high, number + 1)) {}
     jayi_poke(&row->last_token, token);
     jayi_poke(&row->pid, (uint32_t)getpid());
     atomic_store(&row->token, token);

@@ -70,6 +70,7 @@ typedef struct jayi_header {
     uint32_t check;     /* of all fields above: a header that was written whole */
     _Alignas(JAYI_LINE) _Atomic uint32_t freed_epoch; /* counts chunks given back */
     _Atomic uint32_t chunk_hint;                      /* where to look for a free one */
+    _Atomic uint32_t rows_high;                       /* rows from here on were never used */
     _Atomic uint64_t resets;                          /* shards emptied because damaged */
     _Atomic uint64_t recoveries;
 } jayi_header;

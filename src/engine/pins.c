@@ -96,8 +96,15 @@ bool jayi_row_has_pins(const jayi_region *region, const jayi_row *row) {
     return row_search(region, row, is_any, NULL);
 }
 
+/* How many rows there are to look through. */
+static uint32_t rows_used(const jayi_region *region) {
+    uint32_t high = atomic_load(&region->header->rows_high);
+    return high < region->row_count ? high : region->row_count;
+}
+
 bool jayi_is_pinned(const jayi_region *region, jayi_place place) {
-    for (uint32_t i = 0; i < region->row_count; i++) {
+    uint32_t rows = rows_used(region);
+    for (uint32_t i = 0; i < rows; i++) {
         if (row_search(region, &region->rows[i], is_wanted, &place)) return true;
     }
     return false;
@@ -116,8 +123,8 @@ static bool call_each(void *arg, jayi_place place) {
 
 void jayi_pins_each(const jayi_region *region, void (*fn)(void *arg, jayi_place place), void *arg) {
     each_state state = {fn, arg};
-    for (uint32_t i = 0; i < region->row_count; i++)
-        row_search(region, &region->rows[i], call_each, &state);
+    uint32_t rows = rows_used(region);
+    for (uint32_t i = 0; i < rows; i++) row_search(region, &region->rows[i], call_each, &state);
 }
 
 void jayi_pins_clear(jayi_region *region, jayi_row *row) {

@@ -12,8 +12,9 @@
 
 #define CHUNKS_WANTED 512
 #define CHUNK_SHIFT_MIN 12
-#define CHUNK_SHIFT_MAX 18
-#define SHARD_BYTES_WANTED (UINT64_C(32) << 20)
+#define CHUNK_SHIFT_MAX 17
+#define SHARD_BYTES_WANTED (UINT64_C(16) << 20) /* rebuilt in 20 ms, also when entries are small */
+#define ONE_SHARD_BYTES (UINT64_C(32) << 20)    /* in so little, large entries want all of it */
 #define SHARDS_MAX 256
 #define ONE_SHARD_ITEMS 65536 /* so few entries are counted exactly in one shard */
 #define CHUNKS_MIN 6
@@ -33,6 +34,7 @@ static uint32_t chunk_shift_for(uint64_t region_bytes) {
 
 static uint32_t shard_count_for(const jayi_region_plan *plan) {
     if (plan->max_items > 0 && plan->max_items <= ONE_SHARD_ITEMS) return 1;
+    if (plan->region_bytes <= ONE_SHARD_BYTES) return 1;
     uint32_t count = 1;
     while (count < SHARDS_MAX && plan->region_bytes / count > SHARD_BYTES_WANTED) count *= 2;
     return count;
