@@ -123,7 +123,7 @@ static int check_header(const jayi_header *header, uint64_t bytes, jay_error *er
                              "or use the library that made it",
                              header->format, JAYI_FORMAT);
     }
-    jayi_header expected;
+    jayi_header expected = {0};
     jayi_region_plan plan = {.region_bytes = header->region_bytes,
                              .max_items = header->max_items,
                              .row_count = header->row_count,
