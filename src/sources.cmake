@@ -1,5 +1,17 @@
 # The sources of the library, relative to src/.
 set(JAYCACHE_SOURCES
+    backends/file/file_backend.c
+    backends/file/file_claim.c
+    backends/file/file_dir.c
+    backends/file/file_entry.c
+    backends/file/file_leaf.c
+    backends/file/file_lock.c
+    backends/file/file_put.c
+    backends/file/file_read.c
+    backends/file/file_room.c
+    backends/file/file_table.c
+    backends/file/file_walk.c
+    backends/file/file_write.c
     backends/memory/memory_backend.c
     backends/null/null_backend.c
     backends/region/region_backend.c
@@ -36,8 +48,10 @@ set(JAYCACHE_SOURCES
     engine/shared_files.c
     engine/space.c
     os/clock.c
+    os/file_ops.c
     os/memory_limit.c
     os/random.c
+    os/real_clock.c
     util/decimal.c
     util/memory.c
     util/nearest.c

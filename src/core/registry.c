@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "backends/file/file_backend.h"
 #include "backends/memory/memory_backend.h"
 #include "backends/null/null_backend.h"
 #include "backends/shm/shm_backend.h"
@@ -14,6 +15,7 @@ static const jay_backend_ops *const builtin[] = {
     &jayi_memory_backend,
     &jayi_simple_backend,
     &jayi_shm_backend,
+    &jayi_file_backend,
 };
 
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])
