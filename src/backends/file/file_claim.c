@@ -87,7 +87,8 @@ static int open_own(int root_fd, const char *name, int flags, const jayi_dir_pla
     return status;
 }
 
-/* Makes the new file, which holds what `text` says, or else a table. It is on the disk afterwards. */
+/* Makes the new file, which holds what `text` says, or else a table. It is on the disk afterwards.
+ */
 static int make_new(int root_fd, const char *text, enum jayi_leaf_state state,
                     const jayi_dir_plan *plan, jay_error *error) {
     int fd;

@@ -11,8 +11,8 @@
  * All other files are foreign: they are never opened, counted or removed.
  *
  * fcntl locks belong to a process, and closing any descriptor of a file drops all of them. So a
- * process opens a directory once, and all its handles share that: a list in file_dir.c, guarded by a
- * mutex that fork waits for. Threads are parted by mutexes, on pages that fork empties in
+ * process opens a directory once, and all its handles share that: a list in file_dir.c, guarded by
+ * a mutex that fork waits for. Threads are parted by mutexes, on pages that fork empties in
  * the child, where nobody holds them any more.
  *
  * When the directory is removed or replaced under us, it is joined anew (jayi_dir_look): the

@@ -4,10 +4,11 @@
  *     magic 8 | format 4 | key size 4 | value size 8 | stored 8 | deadline 8 | version 8 |
  *     check of the value 8 | check of all before 8 | key | value | whatever
  *
- * Numbers are little-endian; times are milliseconds since 1970; deadline 0 is for ever. A file may be
- * longer than its entry, because files are used again.
+ * Numbers are little-endian; times are milliseconds since 1970; deadline 0 is for ever. A file may
+ * be longer than its entry, because files are used again.
  *
- * The name is a keyed hash of 128 bits of the key, in hexadecimal digits: the first two are folders.
+ * The name is a keyed hash of 128 bits of the key, in hexadecimal digits: the first two are
+ * folders.
  */
 #ifndef JAYI_FILE_ENTRY_H
 #define JAYI_FILE_ENTRY_H

@@ -3,7 +3,8 @@
  *
  * A lock is a mutex, which parts the threads of this process, and a byte of the lock file, which
  * parts processes; the kernel drops the latter when a process dies. Nobody sleeps in the kernel for
- * a byte, because its holder may be stopped: we ask again and again, and give up after some seconds.
+ * a byte, because its holder may be stopped: we ask again and again, and give up after some
+ * seconds.
  */
 #include <errno.h>
 #include <sched.h>

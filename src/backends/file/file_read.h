@@ -1,9 +1,9 @@
 /*
  * file_read.h - reading the file of an entry, with all its checks.
  *
- * A file is written again when its entry is gone, also while someone still reads it. So whoever reads
- * without the leaf's lock may find half of an entry, or another: he looks again, and in the end
- * takes the lock.
+ * A file is written again when its entry is gone, also while someone still reads it. So whoever
+ * reads without the leaf's lock may find half of an entry, or another: he looks again, and in the
+ * end takes the lock.
  */
 #ifndef JAYI_FILE_READ_H
 #define JAYI_FILE_READ_H

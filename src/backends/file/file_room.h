@@ -4,8 +4,8 @@
  * Which entries go: expired ones as they are met; then those that were written longest ago, of a
  * sample of leaves, but one that was read since goes round once more. Whether it was, the kernel
  * knows: a read sets the access time of a file, and with the usual mount option relatime it does
- * so once after each write. Where it does not (noatime, some network file systems), the order is that of
- * writing. So a hit costs nothing, and eviction reads no values.
+ * so once after each write. Where it does not (noatime, some network file systems), the order is
+ * that of writing. So a hit costs nothing, and eviction reads no values.
  */
 #ifndef JAYI_FILE_ROOM_H
 #define JAYI_FILE_ROOM_H

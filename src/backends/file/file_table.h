@@ -4,8 +4,8 @@
  *     magic 8 | format 8 | max_items 8 | max_bytes 8 | zeros 24 | check 8, then of each leaf
  *     state 8 | items 8 | bytes 8 | evictions 8 | expiries 8 | check 8
  *
- * A leaf's record is written by who holds its lock. Before he changes what the leaf holds he makes it
- * dirty, with as much as there can be at most; afterwards clean, with what there is. So a dirty
+ * A leaf's record is written by who holds its lock. Before he changes what the leaf holds he makes
+ * it dirty, with as much as there can be at most; afterwards clean, with what there is. So a dirty
  * record whose lock is free is one of a dead process: the leaf is counted anew.
  *
  * Records are read without the lock, by those who add them up. One that is just being written fails
