@@ -48,7 +48,8 @@ static int open_spare(const jayi_put *put, spare *ret_spare, jay_error *error) {
         if (fd >= 0 && is_usable(backend, fd, ret_spare)) return JAY_OK;
         if (fd >= 0) jayi_files.close(fd);
         if (fd < 0 && errno == ENOENT && attempt == 0) continue;
-        if (fd < 0 && errno != EEXIST && errno != ELOOP && errno != EACCES && errno != EPERM)
+        if (fd < 0 && errno != EEXIST && errno != ELOOP && errno != ENXIO && errno != EACCES &&
+            errno != EPERM)
             return put_failed(put, error);
         /* The name is ours; what has it, and cannot be used, goes. A folder cannot. */
         if (jayi_files.unlink(put->leaf_fd, JAYI_SPARE) != 0 && errno != ENOENT)
@@ -140,19 +141,12 @@ static int finish(const jayi_put *put, const spare *s, jayi_leaf_record *record,
     bool is_removed =
         is_kept && put->old_bytes > SPARE_MAX && jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0;
     if (is_removed || (put->is_there && !is_kept)) freed += jayi_file_charge(put->old_bytes);
-    if (!is_recorded && freed > 0) {
-        /* A file system that cannot exchange. */
-        int status = jayi_room_record(put->backend, put->name->leaf, record, error);
-        if (status != JAY_OK) return status;
-        is_recorded = true;
-    }
-    if (is_recorded) {
-        int status = settle(put, record, freed, error);
-        if (status != JAY_OK) return status;
-    }
-    if (put->backend->is_synced && jayi_files.sync(put->leaf_fd) != 0)
-        return jayi_file_failed("sync a folder of", put->backend->dir->path, error);
-    return JAY_OK;
+    /* The entry is stored now: a failure to count it is no failure of the call. The record stays
+     * dirty, and the leaf is counted anew. */
+    if (!is_recorded && freed > 0) /* a file system that cannot exchange */
+        is_recorded = jayi_room_record(put->backend, put->name->leaf, record, NULL) == JAY_OK;
+    if (is_recorded) settle(put, record, freed, NULL);
+    return put->backend->is_synced ? jayi_room_sync(put->backend, put->leaf_fd, error) : JAY_OK;
 }
 
 int jayi_put_entry(const jayi_put *put, jay_error *error) {

@@ -33,6 +33,7 @@ typedef struct survey {
     uint32_t headers;
     int64_t now_ms;
     bool drops_spare;
+    int failure; /* errno of a file that could not be looked at */
 } survey;
 
 static int64_t ns_of(const struct timespec *time) {
@@ -68,8 +69,12 @@ static bool survey_file(void *arg, const char *file) {
     struct stat st;
     bool is_spare = strcmp(file, JAYI_SPARE) == 0;
     if (!is_spare && !jayi_name_is_entry(file)) return true;
-    if (jayi_files.stat_at(s->leaf_fd, file, &st) != 0 || !jayi_file_is_ours(s->backend, &st))
-        return true;
+    if (jayi_files.stat_at(s->leaf_fd, file, &st) != 0) {
+        if (errno == ENOENT) return true;
+        s->failure = errno; /* what cannot be seen cannot be counted */
+        return false;
+    }
+    if (!jayi_file_is_ours(s->backend, &st)) return true;
     uint64_t charge = jayi_file_charge((uint64_t)st.st_size);
     if (is_spare) {
         if (!s->drops_spare || jayi_files.unlink(s->leaf_fd, file) != 0) s->record.bytes += charge;
@@ -102,6 +107,10 @@ static int look_through(survey *s, jay_error *error) {
     }
     if (status == JAY_OK && s->leaf_fd >= 0)
         status = jayi_leaf_list(s->leaf_fd, survey_file, s, error);
+    if (status == JAY_OK && s->failure != 0) {
+        errno = s->failure;
+        status = jayi_file_failed("look at an entry of", s->backend->dir->path, error);
+    }
     if (status != JAY_OK) return status;
     return jayi_table_write(s->backend->dir, s->leaf, &s->record, error);
 }
@@ -121,6 +130,13 @@ int jayi_room_record(const jay_backend *backend, uint32_t leaf, jayi_leaf_record
 }
 
 /* ---- removing ---- */
+
+int jayi_room_sync(const jay_backend *backend, int leaf_fd, jay_error *error) {
+    if (jayi_files.sync(leaf_fd) == 0) return JAY_OK;
+    return jay_error_set(error, JAY_E_IO, errno,
+                         "what was changed in %s may not survive a power failure: %s",
+                         backend->dir->path, strerror(errno));
+}
 
 int jayi_room_remove(const jay_backend *backend, uint32_t leaf, int leaf_fd, const char *file,
                      enum jayi_drop why, jay_error *error) {
@@ -146,12 +162,11 @@ int jayi_room_remove(const jay_backend *backend, uint32_t leaf, int leaf_fd, con
         record.bytes -= charge < record.bytes ? charge : record.bytes;
         record.evictions += why == JAYI_DROP_EVICTED;
         record.expiries += why == JAYI_DROP_EXPIRED;
-        if (backend->is_synced && jayi_files.sync(leaf_fd) != 0)
-            status = jayi_file_failed("sync a folder of", backend->dir->path, error);
+        if (backend->is_synced) status = jayi_room_sync(backend, leaf_fd, error);
     }
     record.state = JAYI_LEAF_CLEAN;
-    int written = jayi_table_write(backend->dir, leaf, &record, status == JAY_OK ? error : NULL);
-    return status == JAY_OK ? written : status;
+    jayi_table_write(backend->dir, leaf, &record, NULL); /* or it stays dirty, and is counted */
+    return status;
 }
 
 void jayi_room_drop(const jay_backend *backend, const jayi_name *name, enum jayi_drop why) {
@@ -201,16 +216,26 @@ int jayi_room_reserve(const jay_backend *backend, uint32_t leaf, jayi_leaf_recor
     return status;
 }
 
-int jayi_room_count(const jay_backend *backend, const jayi_table *table, jay_error *error) {
-    for (uint32_t leaf = 0; leaf < JAYI_LEAVES && table->dirty > 0; leaf++) {
+static int load_steadily(const jay_backend *backend, jayi_table *ret_table, jay_error *error) {
+    int status = jayi_dir_lock(backend->dir, JAYI_LOCK_TOTALS, error);
+    if (status != JAY_OK) return status;
+    status = jayi_table_load(backend->dir, ret_table, error);
+    jayi_dir_unlock(backend->dir, JAYI_LOCK_TOTALS);
+    return status;
+}
+
+int jayi_room_totals(const jay_backend *backend, jayi_table *ret_table, jay_error *error) {
+    int status = load_steadily(backend, ret_table, error);
+    if (status != JAY_OK || ret_table->dirty == 0) return status;
+    for (uint32_t leaf = 0; leaf < JAYI_LEAVES; leaf++) {
         jayi_leaf_record record;
-        if (table->leaves[leaf].state == JAYI_LEAF_CLEAN) continue;
+        if (ret_table->leaves[leaf].state == JAYI_LEAF_CLEAN) continue;
         if (!jayi_dir_try_lock(backend->dir, leaf)) continue; /* someone alive is at work there */
-        int status = jayi_room_record(backend, leaf, &record, error);
+        status = jayi_room_record(backend, leaf, &record, error);
         jayi_dir_unlock(backend->dir, leaf);
         if (status != JAY_OK) return status;
     }
-    return JAY_OK;
+    return load_steadily(backend, ret_table, error);
 }
 
 /* ---- eviction ---- */
@@ -325,11 +350,7 @@ int jayi_room_make(const jay_backend *backend, uint64_t more_items, uint64_t mor
     jayi_table table;
     int fruitless = 0;
     for (int round = 0; round < ROUNDS_MAX && fruitless < FRUITLESS_MAX; round++) {
-        int status = jayi_table_load(backend->dir, &table, error);
-        if (status == JAY_OK && table.dirty > 0) {
-            status = jayi_room_count(backend, &table, error);
-            if (status == JAY_OK) status = jayi_table_load(backend->dir, &table, error);
-        }
+        int status = jayi_room_totals(backend, &table, error);
         if (status != JAY_OK) return status;
         if (has_room(&table, more_items, more_bytes)) return JAY_OK;
         /* After a pool full of second chances there is no more mercy. */

@@ -24,6 +24,10 @@ enum jayi_drop { JAYI_DROP_DELETED, JAYI_DROP_EVICTED, JAYI_DROP_EXPIRED, JAYI_D
 int jayi_room_record(const jay_backend *backend, uint32_t leaf, jayi_leaf_record *ret_record,
                      jay_error *error);
 
+/* Brings the names in a leaf to the disk. JAY_OK or JAY_E_IO: never JAY_E_FULL, which would have
+ * what was done already be done again. */
+int jayi_room_sync(const jay_backend *backend, int leaf_fd, jay_error *error);
+
 /* Removes a file and counts it. JAY_OK, JAY_MISS, or a failure. */
 int jayi_room_remove(const jay_backend *backend, uint32_t leaf, int leaf_fd, const char *file,
                      enum jayi_drop why, jay_error *error);
@@ -53,7 +57,10 @@ int jayi_room_make(const jay_backend *backend, uint64_t more_items, uint64_t mor
 /* Evicts some, whatever the limits: the disk is full. JAY_OK, JAY_MISS, or a failure. */
 int jayi_room_evict_some(const jay_backend *backend, const jayi_name *spared, jay_error *error);
 
-/* Counts the leaves whose records are not clean and whose locks are free. */
-int jayi_room_count(const jay_backend *backend, const jayi_table *table, jay_error *error);
+/*
+ * Reads the table so that the sums are no more than there ever was at one moment: nothing can be
+ * reserved while it is read. Leaves that need it, and can be, are counted before.
+ */
+int jayi_room_totals(const jay_backend *backend, jayi_table *ret_table, jay_error *error);
 
 #endif

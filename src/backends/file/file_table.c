@@ -111,6 +111,8 @@ int jayi_table_format(int fd, uint64_t max_items, uint64_t max_bytes, enum jayi_
 
 bool jayi_table_limits(int fd, uint64_t *ret_max_items, uint64_t *ret_max_bytes) {
     unsigned char header[HEADER_BYTES];
+    struct stat st;
+    if (jayi_files.stat(fd, &st) != 0 || st.st_size < (off_t)TABLE_BYTES) return false;
     if (!read_at(fd, header, sizeof header, 0) || !header_is_sound(header)) return false;
     *ret_max_items = get_word(header, 2);
     *ret_max_bytes = get_word(header, 3);

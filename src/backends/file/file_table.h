@@ -45,7 +45,7 @@ typedef struct jayi_table {
 /* Writes a whole table into an open file. 0, or -1 and errno. */
 int jayi_table_format(int fd, uint64_t max_items, uint64_t max_bytes, enum jayi_leaf_state state);
 
-/* Reads the limits; false: the file holds no table. */
+/* Reads the limits; false: the file holds no whole table. */
 bool jayi_table_limits(int fd, uint64_t *ret_max_items, uint64_t *ret_max_bytes);
 
 /* Changes the limits. 0, or -1 and errno. */

@@ -176,8 +176,8 @@ static int clear_files(walk *w, int leaf_fd, jay_error *error) {
             status = jayi_file_failed("remove an entry of", w->backend->dir->path, error);
     }
     if (status == JAY_OK && w->prefix_size == 0) jayi_files.unlink(leaf_fd, JAYI_SPARE);
-    if (status == JAY_OK && w->backend->is_synced && jayi_files.sync(leaf_fd) != 0)
-        status = jayi_file_failed("sync a folder of", w->backend->dir->path, error);
+    if (status == JAY_OK && w->backend->is_synced)
+        status = jayi_room_sync(w->backend, leaf_fd, error);
     return status;
 }
 
@@ -219,11 +219,7 @@ int jayi_file_clear(jay_backend *backend, const void *prefix, size_t prefix_size
 
 int jayi_file_stats(jay_backend *backend, jay_stats *stats, jay_error *error) {
     jayi_table table;
-    int status = jayi_table_load(backend->dir, &table, error);
-    if (status == JAY_OK && table.dirty > 0) {
-        status = jayi_room_count(backend, &table, error);
-        if (status == JAY_OK) status = jayi_table_load(backend->dir, &table, error);
-    }
+    int status = jayi_room_totals(backend, &table, error);
     if (status != JAY_OK) return status;
     stats->items = (int64_t)table.items;
     stats->bytes = (int64_t)table.bytes;

@@ -263,7 +263,7 @@ static int run(change *c, jay_error *error) {
     for (int i = 0; i < ATTEMPTS; i++) {
         jayi_name_of(c->key, c->key_size, atomic_load(&dir->seed), &c->name);
         status = attempt(c, &why);
-        if (status == JAY_E_FULL && disk_attempts++ < DISK_ATTEMPTS &&
+        if (status == JAY_E_FULL && c->kind != ERASE && disk_attempts++ < DISK_ATTEMPTS &&
             jayi_room_evict_some(c->backend, &c->name, NULL) == JAY_OK)
             continue;
         if (status != JAYI_NO_ROOM && status != JAYI_GONE) break;
