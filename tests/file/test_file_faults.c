@@ -1,6 +1,7 @@
 /*
  * test_file_faults.c - every system call fails once, at every position; and the process dies before
- * every one. Whatever happens, values are whole, counts are right afterwards, and the cache goes on.
+ * every one. Whatever happens, values are whole, counts are right afterwards, and the cache goes
+ * on.
  */
 #include <errno.h>
 #include <sys/mount.h>
