@@ -90,6 +90,10 @@ static int exchange_files(int folder_fd, const char *one, const char *other) {
     return renameat2(folder_fd, one, folder_fd, other, RENAME_EXCHANGE);
 }
 
+static int move_file(int from_fd, const char *from, int to_fd, const char *to) {
+    return renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE);
+}
+
 static int unlink_file(int folder_fd, const char *name) {
     return unlinkat(folder_fd, name, 0);
 }
@@ -123,6 +127,7 @@ jayi_file_ops jayi_files = {
     .make_folder = make_folder,
     .rename = rename_file,
     .exchange = exchange_files,
+    .move = move_file,
     .unlink = unlink_file,
     .touch = touch_file,
     .list = list_folder,

@@ -29,6 +29,8 @@ typedef struct jayi_file_ops {
     int (*make_folder)(int folder_fd, const char *name, uint32_t mode);
     int (*rename)(int folder_fd, const char *from, const char *to);
     int (*exchange)(int folder_fd, const char *one, const char *other);
+    /* Fails with EEXIST where the name is taken. */
+    int (*move)(int from_fd, const char *from, int to_fd, const char *to);
     int (*unlink)(int folder_fd, const char *name);
     int (*touch)(int folder_fd, const char *name); /* both times: now */
     /* As getdents64; folder_fd is open for reading. */

@@ -72,6 +72,10 @@ static int bad_exchange(int folder_fd, const char *one, const char *other) {
     return happens('x') ? -1 : kernel.exchange(folder_fd, one, other);
 }
 
+static int bad_move(int from_fd, const char *from, int to_fd, const char *to) {
+    return happens('\0') ? -1 : kernel.move(from_fd, from, to_fd, to);
+}
+
 static int bad_unlink(int folder_fd, const char *name) {
     return happens('u') ? -1 : kernel.unlink(folder_fd, name);
 }
@@ -103,6 +107,7 @@ static void begin_fault(int position, int code) {
         .make_folder = bad_make_folder,
         .rename = bad_rename,
         .exchange = bad_exchange,
+        .move = bad_move,
         .unlink = bad_unlink,
         .touch = bad_touch,
         .list = bad_list,

@@ -64,7 +64,7 @@ static int check_empty(int root_fd, const jayi_dir_plan *plan, jay_error *error)
 /* Opens or makes a file, with its mode whatever the umask. */
 static int open_own(int root_fd, const char *name, int flags, const jayi_dir_plan *plan,
                     int *ret_fd, jay_error *error) {
-    struct stat st;
+    struct stat st = {0};
     int fd = jayi_files.open(root_fd, name, flags, plan->mode);
     if (fd < 0) return jayi_file_failed("open a file of the cache in", plan->path, error);
     int status = JAY_OK;
@@ -91,7 +91,7 @@ static int open_own(int root_fd, const char *name, int flags, const jayi_dir_pla
  */
 static int make_new(int root_fd, const char *text, enum jayi_leaf_state state,
                     const jayi_dir_plan *plan, jay_error *error) {
-    int fd;
+    int fd = -1;
     jayi_files.unlink(root_fd, JAYI_NEW_FILE); /* left by someone who died here */
     int status = open_own(root_fd, JAYI_NEW_FILE, O_RDWR | O_CREAT | O_EXCL, plan, &fd, error);
     if (status != JAY_OK) return status;
@@ -155,7 +155,7 @@ static int parse_marker(const char *text, const jayi_dir_plan *plan, uint64_t *r
 static int read_marker(int root_fd, const jayi_dir_plan *plan, jayi_claim *claim,
                        jay_error *error) {
     char text[MARKER_BYTES + 1];
-    struct stat st;
+    struct stat st = {0};
     int fd = jayi_files.open(root_fd, JAYI_MARKER, O_RDONLY, 0);
     if (fd < 0 && errno == ENOENT) return JAY_MISS;
     if (fd < 0) return jayi_file_failed("open the marker (" JAYI_MARKER ") of", plan->path, error);
@@ -267,7 +267,7 @@ static bool lock_is_current(int root_fd, int lock_fd) {
 
 /* Opens the lock file, made if need be. */
 static int open_lock(int root_fd, const jayi_dir_plan *plan, int *ret_fd, jay_error *error) {
-    struct stat st;
+    struct stat st = {0};
     bool is_there = jayi_files.stat_at(root_fd, JAYI_LOCK_FILE, &st) == 0;
     return open_own(root_fd, JAYI_LOCK_FILE, is_there ? O_RDWR : O_RDWR | O_CREAT, plan, ret_fd,
                     error);
@@ -275,7 +275,7 @@ static int open_lock(int root_fd, const jayi_dir_plan *plan, int *ret_fd, jay_er
 
 int jayi_dir_claim(int root_fd, const jayi_dir_plan *plan, jayi_claim *ret_claim,
                    jay_error *error) {
-    struct stat st;
+    struct stat st = {0};
     bool is_ours = jayi_files.stat_at(root_fd, JAYI_MARKER, &st) == 0;
     /* Before we put anything there. */
     int status = is_ours ? JAY_OK : check_empty(root_fd, plan, error);

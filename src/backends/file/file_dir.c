@@ -168,7 +168,7 @@ static int join(const jayi_dir_plan *plan, const jay_allocator *allocator, int r
 /* Whether the path leads to the directory that we have joined. */
 static bool is_current(const jayi_dir *dir) {
     char marker[PATH_MAX + sizeof JAYI_MARKER + 1];
-    struct stat st;
+    struct stat st = {0};
     int size = snprintf(marker, sizeof marker, "%s/%s", dir->path, JAYI_MARKER);
     if (size < 0 || (size_t)size >= sizeof marker) return true;
     if (jayi_files.stat_at(AT_FDCWD, marker, &st) != 0)
@@ -187,8 +187,8 @@ static void replace_fd(int old_fd, int new_fd) {
 static bool join_anew(jayi_dir *dir) {
     jayi_dir_plan plan = {
         .path = dir->path, .mode = dir->mode, .seed = atomic_load(&dir->seed), .is_return = true};
-    int root_fd;
-    struct stat st;
+    int root_fd = -1;
+    struct stat st = {0};
     jayi_claim claim;
     if (!jayi_table_limits(dir->table_fd, &plan.max_items, &plan.max_bytes)) return false;
     if (open_root(&plan, &root_fd, &st, NULL) != JAY_OK) return false;
@@ -227,8 +227,8 @@ bool jayi_dir_look(jayi_dir *dir, bool is_urgent) {
 
 static int open_locked(const jayi_dir_plan *plan, const jay_allocator *allocator,
                        jayi_dir **ret_dir, jay_error *error) {
-    int root_fd;
-    struct stat st;
+    int root_fd = -1;
+    struct stat st = {0};
     int status = open_root(plan, &root_fd, &st, error);
     if (status != JAY_OK) return status;
     jayi_file_id id = {st.st_dev, st.st_ino};

@@ -35,6 +35,7 @@
 #define JAYI_TABLE_FILE "jaycache.table"
 #define JAYI_NEW_FILE "jaycache.new"
 #define JAYI_SPARE "spare"
+#define JAYI_SPARE_MAX 65536 /* bytes of a file that is kept for the next entry */
 #define JAYI_DIR_FORMAT 1u
 
 /* ---- locks: of each leaf, and then of the totals; never two leaves at once ---- */

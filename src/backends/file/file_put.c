@@ -11,8 +11,6 @@
 #include "backends/file/file_read.h"
 #include "os/file_ops.h"
 
-#define SPARE_MAX 65536 /* bytes of a file that is kept for the next entry */
-
 typedef struct spare {
     int fd;
     uint64_t bytes; /* as it was found */
@@ -39,24 +37,28 @@ static bool is_usable(const jay_backend *backend, int fd, spare *ret_spare) {
     return true;
 }
 
-/* Opens the spare, or makes one. */
-static int open_spare(const jayi_put *put, spare *ret_spare, jay_error *error) {
-    const jay_backend *backend = put->backend;
-    for (int attempt = 0; attempt < 3; attempt++) {
-        int flags = attempt == 0 ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL;
-        int fd = jayi_files.open(put->leaf_fd, JAYI_SPARE, flags, backend->mode);
-        if (fd >= 0 && is_usable(backend, fd, ret_spare)) return JAY_OK;
-        if (fd >= 0) jayi_files.close(fd);
-        if (fd < 0 && errno == ENOENT && attempt == 0) continue;
-        if (fd < 0 && errno != EEXIST && errno != ELOOP && errno != ENXIO && errno != EACCES &&
-            errno != EPERM)
-            return put_failed(put, error);
-        /* The name is ours; what has it, and cannot be used, goes. A folder cannot. */
-        if (jayi_files.unlink(put->leaf_fd, JAYI_SPARE) != 0 && errno != ENOENT)
-            return put_failed(put, error);
-    }
-    errno = EPERM;
+/* Opens the spare, if there is one that can be used; else ret_spare->fd is -1. */
+static int find_spare(const jayi_put *put, spare *ret_spare, jay_error *error) {
+    *ret_spare = (spare){.fd = -1};
+    int fd = jayi_files.open(put->leaf_fd, JAYI_SPARE, O_WRONLY, 0);
+    if (fd >= 0 && is_usable(put->backend, fd, ret_spare)) return JAY_OK;
+    if (fd >= 0) jayi_files.close(fd);
+    if (fd < 0 && errno == ENOENT) return JAY_OK;
+    if (fd < 0 && errno != ELOOP && errno != ENXIO && errno != EACCES && errno != EPERM)
+        return put_failed(put, error);
+    /* The name is ours; what has it, and cannot be used, goes. A folder cannot. */
+    if (jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0 || errno == ENOENT) return JAY_OK;
     return put_failed(put, error);
+}
+
+static int make_spare(const jayi_put *put, spare *ret_spare, jay_error *error) {
+    const jay_backend *backend = put->backend;
+    int fd = jayi_files.open(put->leaf_fd, JAYI_SPARE, O_WRONLY | O_CREAT | O_EXCL, backend->mode);
+    if (fd < 0) return put_failed(put, error);
+    if (is_usable(backend, fd, ret_spare)) return JAY_OK;
+    int status = put_failed(put, error);
+    jayi_files.close(fd);
+    return status;
 }
 
 /* ---- writing and placing ---- */
@@ -95,7 +97,8 @@ static uint64_t growth(const jayi_put *put, const spare *s) {
 /* Whether the record will differ afterwards. */
 static bool changes_record(const jayi_put *put, const spare *s) {
     uint64_t needed = jayi_put_charge(put->entry.key_size, put->entry.value_size);
-    return !put->is_there || needed != jayi_file_charge(s->bytes) || put->old_bytes > SPARE_MAX;
+    return !put->is_there || needed != jayi_file_charge(s->bytes) ||
+           put->old_bytes > JAYI_SPARE_MAX;
 }
 
 /* Writes what the leaf holds now. */
@@ -121,7 +124,7 @@ static int reserve(const jayi_put *put, const spare *s, jayi_leaf_record *record
 /* What went wrong is undone: the spare goes, and the record says so. */
 static void undo(const jayi_put *put, const spare *s, jayi_leaf_record *record, bool is_recorded) {
     int saved = errno;
-    bool is_gone = jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0;
+    bool is_gone = jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0 || errno == ENOENT;
     if (!is_recorded && is_gone && s->bytes > 0) {
         if (jayi_room_record(put->backend, put->name->leaf, record, NULL) != JAY_OK) return;
         settle(put, record, jayi_file_charge(s->bytes), NULL);
@@ -138,8 +141,8 @@ static int finish(const jayi_put *put, const spare *s, jayi_leaf_record *record,
     uint64_t needed = jayi_put_charge(put->entry.key_size, put->entry.value_size);
     uint64_t had = jayi_file_charge(s->bytes);
     uint64_t freed = had > needed ? had - needed : 0;
-    bool is_removed =
-        is_kept && put->old_bytes > SPARE_MAX && jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0;
+    bool is_removed = is_kept && put->old_bytes > JAYI_SPARE_MAX &&
+                      jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0;
     if (is_removed || (put->is_there && !is_kept)) freed += jayi_file_charge(put->old_bytes);
     /* The entry is stored now: a failure to count it is no failure of the call. The record stays
      * dirty, and the leaf is counted anew. */
@@ -150,21 +153,22 @@ static int finish(const jayi_put *put, const spare *s, jayi_leaf_record *record,
 }
 
 int jayi_put_entry(const jayi_put *put, jay_error *error) {
-    spare s = {.fd = -1};
+    spare s;
     bool is_kept = false;
     jayi_leaf_record record;
-    int status = open_spare(put, &s, error);
+    int status = find_spare(put, &s, error);
     if (status != JAY_OK) return status;
     bool is_recorded = changes_record(put, &s);
     if (is_recorded) {
         status = reserve(put, &s, &record, error);
         if (status != JAY_OK) {
-            jayi_files.close(s.fd);
+            if (s.fd >= 0) jayi_files.close(s.fd);
             return status;
         }
     }
-    status = fill(put, &s, error);
-    jayi_files.close(s.fd);
+    if (s.fd < 0) status = make_spare(put, &s, error);
+    if (status == JAY_OK) status = fill(put, &s, error);
+    if (s.fd >= 0) jayi_files.close(s.fd);
     if (status == JAY_OK) status = place(put, &is_kept, error);
     if (status != JAY_OK) {
         undo(put, &s, &record, is_recorded);

@@ -309,10 +309,67 @@ static int next_candidate(const jay_backend *backend, const jayi_name *spared,
     return status;
 }
 
+/* Counts a file that goes over to another leaf, so that the sum is never too small: first where it
+ * comes, under the lock of the totals, then where it has been. */
+static int begin_move(const jay_backend *backend, uint32_t from, uint32_t to, uint64_t charge,
+                      jayi_leaf_record records[2]) {
+    int status = jayi_room_record(backend, from, &records[0], NULL);
+    if (status == JAY_OK) status = jayi_room_record(backend, to, &records[1], NULL);
+    if (status == JAY_OK) status = jayi_dir_lock(backend->dir, JAYI_LOCK_TOTALS, NULL);
+    if (status != JAY_OK) return status;
+    records[0].state = records[1].state = JAYI_LEAF_DIRTY;
+    records[1].bytes += charge;
+    status = jayi_table_write(backend->dir, to, &records[1], NULL);
+    if (status == JAY_OK) status = jayi_table_write(backend->dir, from, &records[0], NULL);
+    jayi_dir_unlock(backend->dir, JAYI_LOCK_TOTALS);
+    return status;
+}
+
+/* With both locks. Whether the file is the other leaf's spare now. */
+static bool move_file(const jay_backend *backend, const jayi_candidate *candidate, int from_fd,
+                      uint32_t to, int to_fd, uint64_t charge) {
+    jayi_leaf_record records[2];
+    struct stat st;
+    if (jayi_files.stat_at(to_fd, JAYI_SPARE, &st) == 0) return false; /* it has one */
+    if (begin_move(backend, candidate->leaf, to, charge, records) != JAY_OK) return false;
+    bool is_moved = jayi_files.move(from_fd, candidate->file, to_fd, JAYI_SPARE) == 0;
+    if (is_moved) {
+        records[0].items -= records[0].items > 0;
+        records[0].bytes -= charge < records[0].bytes ? charge : records[0].bytes;
+        records[0].evictions++;
+    } else {
+        records[1].bytes -= charge;
+    }
+    records[0].state = records[1].state = JAYI_LEAF_CLEAN;
+    jayi_table_write(backend->dir, candidate->leaf, &records[0], NULL);
+    jayi_table_write(backend->dir, to, &records[1], NULL);
+    return is_moved;
+}
+
+/*
+ * Evicts a file by handing it over to the leaf that needs one for a new entry: cheaper than to
+ * remove one and to make another. Its lock is only tried, since we hold that of the candidate.
+ */
+static bool hand_over(const jay_backend *backend, const jayi_candidate *candidate, int leaf_fd,
+                      const struct stat *st, uint32_t to) {
+    int to_fd;
+    bool is_done = false;
+    if (backend->is_synced || to == candidate->leaf || !jayi_file_is_ours(backend, st) ||
+        st->st_size > JAYI_SPARE_MAX || !jayi_dir_try_lock(backend->dir, to))
+        return false;
+    if (jayi_leaf_open(backend, to, true, &to_fd, NULL) == JAY_OK) {
+        is_done = move_file(backend, candidate, leaf_fd, to, to_fd,
+                            jayi_file_charge((uint64_t)st->st_size));
+        jayi_files.close(to_fd);
+    }
+    jayi_dir_unlock(backend->dir, to);
+    return is_done;
+}
+
 /* Evicts a candidate, if it is still what it was, or lets it go round again. JAY_OK: evicted;
  * JAY_MISS; or a failure. */
-static int evict(const jay_backend *backend, const jayi_candidate *candidate, bool is_strict,
-                 jay_error *error) {
+static int evict(const jay_backend *backend, const jayi_candidate *candidate, const jayi_name *heir,
+                 bool is_strict, jay_error *error) {
     struct stat st;
     int leaf_fd;
     int status = jayi_dir_lock(backend->dir, candidate->leaf, error);
@@ -324,8 +381,11 @@ static int evict(const jay_backend *backend, const jayi_candidate *candidate, bo
             ns_of(&st.st_mtim) == candidate->written_ns) {
             bool was_read = ns_of(&st.st_atim) > candidate->written_ns;
             if (is_strict || !was_read || jayi_files.touch(leaf_fd, candidate->file) != 0) {
-                status = jayi_room_remove(backend, candidate->leaf, leaf_fd, candidate->file,
-                                          JAYI_DROP_EVICTED, error);
+                bool is_done =
+                    heir != NULL && hand_over(backend, candidate, leaf_fd, &st, heir->leaf);
+                status = is_done ? JAY_OK
+                                 : jayi_room_remove(backend, candidate->leaf, leaf_fd,
+                                                    candidate->file, JAYI_DROP_EVICTED, error);
             }
         }
         jayi_files.close(leaf_fd);
@@ -334,15 +394,15 @@ static int evict(const jay_backend *backend, const jayi_candidate *candidate, bo
     return status;
 }
 
-static int evict_one(const jay_backend *backend, const jayi_name *spared, bool is_strict,
-                     jay_error *error) {
+static int evict_one(const jay_backend *backend, const jayi_name *spared, bool is_inherited,
+                     bool is_strict, jay_error *error) {
     jayi_candidate candidate;
     int status = next_candidate(backend, spared, &candidate, error);
     if (status != JAY_OK) return status;
     if (spared != NULL && candidate.leaf == spared->leaf &&
         strcmp(candidate.file, jayi_name_file(spared)) == 0)
         return JAY_MISS;
-    return evict(backend, &candidate, is_strict, error);
+    return evict(backend, &candidate, is_inherited ? spared : NULL, is_strict, error);
 }
 
 int jayi_room_make(const jay_backend *backend, uint64_t more_items, uint64_t more_bytes,
@@ -353,8 +413,10 @@ int jayi_room_make(const jay_backend *backend, uint64_t more_items, uint64_t mor
         int status = jayi_room_totals(backend, &table, error);
         if (status != JAY_OK) return status;
         if (has_room(&table, more_items, more_bytes)) return JAY_OK;
+        /* Where bytes are short, a file has to go; where items are, it can be used again. */
+        bool is_inherited = has_room(&table, 0, more_bytes);
         /* After a pool full of second chances there is no more mercy. */
-        status = evict_one(backend, spared, fruitless > JAYI_POOL, error);
+        status = evict_one(backend, spared, is_inherited, fruitless > JAYI_POOL, error);
         if (status < 0) return status;
         fruitless = status == JAY_OK ? 0 : fruitless + 1;
     }
@@ -366,7 +428,7 @@ int jayi_room_make(const jay_backend *backend, uint64_t more_items, uint64_t mor
 int jayi_room_evict_some(const jay_backend *backend, const jayi_name *spared, jay_error *error) {
     int evicted = 0;
     for (int round = 0; round < DISK_ROUNDS * 4 && evicted < DISK_ROUNDS; round++) {
-        int status = evict_one(backend, spared, round > DISK_ROUNDS, error);
+        int status = evict_one(backend, spared, false, round > DISK_ROUNDS, error);
         if (status < 0) return status;
         evicted += status == JAY_OK;
     }
