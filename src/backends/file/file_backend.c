@@ -4,6 +4,7 @@
 #include "backends/file/file_backend.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/file/file_read.h"
 #include "backends/file/file_room.h"
@@ -110,6 +111,7 @@ static int file_open(const jay_backend_config *config, jay_backend **ret_backend
     jay_backend *backend = jayi_calloc(&config->allocator, 1, sizeof *backend);
     if (backend == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a handle");
     backend->allocator = config->allocator;
+    backend->user = geteuid();
     backend->is_synced = is_synced;
     status = jayi_dir_open(&plan, &config->allocator, &backend->dir, error);
     if (status != JAY_OK) {

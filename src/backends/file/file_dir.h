@@ -102,6 +102,7 @@ struct jay_backend {
     jay_allocator allocator;
     jayi_dir *dir;
     uint32_t mode;
+    uid_t user; /* who opened it: asking the kernel again takes a call */
     bool is_synced;
 };
 

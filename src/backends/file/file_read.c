@@ -21,7 +21,8 @@ int64_t jayi_file_now_ms(void) {
 
 bool jayi_file_is_ours(const jay_backend *backend, const struct stat *st) {
     if (!S_ISREG(st->st_mode)) return false;
-    return st->st_uid == geteuid() || st->st_uid == 0 || (backend->mode & 066) != 0;
+    return st->st_uid == backend->user || st->st_uid == 0 || (backend->mode & 066) != 0 ||
+           st->st_uid == geteuid();
 }
 
 /* ---- one file ---- */

@@ -13,8 +13,8 @@
 
 #define SAMPLE_ENTRIES 32  /* a sample ends with the leaf that brings it to so many */
 #define SAMPLE_LEAVES 16   /* or with the last of so many */
-#define SAMPLE_SHARE 8     /* one of so many that were seen may be evicted before the next sample */
-#define HEADERS_MAX 64     /* of a leaf that are looked at for expired entries */
+#define SAMPLE_SHARE 4     /* one of so many that were seen may be evicted before the next sample */
+#define HEADERS_MAX 16     /* files of a sample that are opened, for expired entries */
 #define ROUNDS_MAX 100000  /* of eviction in one call */
 #define FRUITLESS_MAX 1000 /* rounds in a row that evict nothing */
 #define DISK_ROUNDS 16     /* entries that go when the disk is full */
@@ -248,7 +248,6 @@ static uint64_t next_random(jayi_dir_local *local) {
 
 static int sample_leaf(survey *s, uint32_t leaf, jay_error *error) {
     s->leaf = leaf;
-    s->headers = 0;
     int status = jayi_dir_lock(s->backend->dir, leaf, error);
     if (status != JAY_OK) return status;
     status = jayi_leaf_open(s->backend, leaf, false, &s->leaf_fd, error);
