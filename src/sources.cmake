@@ -1,6 +1,7 @@
 # The sources of the library, relative to src/.
 set(JAYCACHE_SOURCES
     backends/file/file_backend.c
+    backends/file/file_check.c
     backends/file/file_claim.c
     backends/file/file_dir.c
     backends/file/file_entry.c
@@ -18,6 +19,7 @@ set(JAYCACHE_SOURCES
     backends/shm/shm_backend.c
     core/batch.c
     core/cache.c
+    core/check.c
     core/emulate.c
     core/inspect.c
     core/options.c

@@ -229,6 +229,11 @@ static void a_linked_entry_keeps_its_bytes(void **state) {
     assert_memory_equal(before, after, size);
 }
 
+static void remove_if_entry(void *arg, const char *path, const char *name) {
+    (void)arg;
+    if (jayi_name_is_entry(name)) assert_int_equal(unlink(path), 0);
+}
+
 /* ---- sizes ---- */
 
 static void large_values_leave_no_spare(void **state) {
@@ -274,6 +279,79 @@ static void bytes_are_counted_right(void **state) {
     assert_int_equal(counted.bytes, found.bytes);
 }
 
+/* ---- checking all of it ---- */
+
+static jay_file_report check(int repairs) {
+    jay_file_report report;
+    jay_error error = {.message = ""};
+    if (jay_file_check(cache, repairs, &report, sizeof report, &error) != JAY_OK)
+        fail_msg("%s", error.message);
+    return report;
+}
+
+static void a_check_finds_and_repairs(void **state) {
+    (void)state;
+    char key[16], leaf[700], path[800];
+    set("damaged", value);
+    char damaged[700];
+    snprintf(damaged, sizeof damaged, "%s", file_only_entry("c"));
+    leaf_of(damaged, leaf);
+    snprintf(path, sizeof path, "%s/foreign", leaf);
+    file_store(path, "foreign", 7);
+    for (int i = 0; i < 50; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        set(key, value);
+    }
+    jay_file_report report = check(0);
+    assert_int_equal(report.entries, 51);
+    assert_int_equal(report.damaged, 0);
+    assert_int_equal(report.foreign, 1);
+    assert_int_equal(report.miscounted, 0);
+    assert_int_equal(report.bytes, 51 * 4096);
+    unsigned char bytes[500];
+    size_t size = file_load(damaged, bytes, sizeof bytes);
+    bytes[size - 1] ^= 1; /* of the value: only who reads all of it sees that */
+    file_store(damaged, bytes, size);
+    for (int round = 0; round < 2; round++) {
+        report = check(round);
+        assert_int_equal(report.entries, 50);
+        assert_int_equal(report.damaged, 1);
+        assert_int_equal(report.miscounted, 0);
+    }
+    report = check(0);
+    assert_int_equal(report.damaged, 0);
+    assert_int_equal(report.entries, 50);
+    assert_int_equal(file_items(cache, "c"), 50);
+    file_expect(cache, "damaged", NULL);
+    /* An entry that is removed by hand is still counted, until someone looks. */
+    set("removed", value);
+    assert_int_equal(jay_close(cache), JAY_OK);
+    cache = file_must_open("c", "");
+    assert_int_equal(unlink(damaged), -1);
+    assert_int_equal(file_count("c").entries, 51);
+    file_visit("c", remove_if_entry, NULL);
+    assert_int_equal(file_count("c").entries, 0);
+    report = check(1);
+    assert_true(report.miscounted > 0);
+    assert_int_equal(report.entries, 0);
+    assert_int_equal(file_items(cache, "c"), 0);
+    assert_int_equal(check(0).miscounted, 0);
+}
+
+static void what_a_check_refuses(void **state) {
+    (void)state;
+    jay_file_report report;
+    jay_error error = {.message = ""};
+    jay_cache *memory = NULL;
+    assert_int_equal(jay_file_check(NULL, 0, &report, sizeof report, &error), JAY_E_ARGUMENT);
+    assert_int_equal(jay_file_check(cache, 0, NULL, sizeof report, &error), JAY_E_ARGUMENT);
+    assert_int_equal(jay_file_check(cache, 0, &report, 3, &error), JAY_E_ARGUMENT);
+    assert_int_equal(jay_open("memory:", NULL, &memory, NULL), JAY_OK);
+    assert_int_equal(jay_file_check(memory, 0, &report, sizeof report, &error), JAY_E_UNSUPPORTED);
+    assert_holds(error.message, "memory");
+    assert_int_equal(jay_close(memory), JAY_OK);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_cache, close_cache)
     const struct CMUnitTest tests[] = {
@@ -288,6 +366,8 @@ int main(void) {
         TEST(a_linked_entry_keeps_its_bytes),
         TEST(large_values_leave_no_spare),
         TEST(bytes_are_counted_right),
+        TEST(a_check_finds_and_repairs),
+        TEST(what_a_check_refuses),
     };
     return cmocka_run_group_tests(tests, file_setup, file_teardown);
 }
