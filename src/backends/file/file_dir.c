@@ -134,6 +134,11 @@ static void destroy(jayi_dir *dir) {
     jayi_free(&allocator, dir);
 }
 
+static bool is_closed(const struct stat *st, uint32_t mode) {
+    return (st->st_mode & 022) == 0 && (mode & 022) == 0 &&
+           (st->st_uid == geteuid() || st->st_uid == 0);
+}
+
 static int join(const jayi_dir_plan *plan, const jay_allocator *allocator, int root_fd,
                 const struct stat *st, jayi_dir **ret_dir, jay_error *error) {
     jayi_dir *dir = jayi_calloc(allocator, 1, sizeof *dir);
@@ -155,6 +160,7 @@ static int join(const jayi_dir_plan *plan, const jay_allocator *allocator, int r
     dir->root_id = (jayi_file_id){st->st_dev, st->st_ino};
     dir->marker_id = claim.marker_id;
     dir->mode = claim.mode;
+    dir->is_closed = is_closed(st, claim.mode);
     atomic_store(&dir->seed, claim.seed);
     atomic_store(&dir->looked_ms, jayi_clock_coarse_ms());
     dir->next = list;
@@ -204,6 +210,7 @@ static bool join_anew(jayi_dir *dir) {
     replace_fd(dir->table_fd, claim.table_fd);
     dir->root_id = id;
     dir->marker_id = claim.marker_id;
+    dir->is_closed = is_closed(&st, claim.mode);
     atomic_store(&dir->seed, claim.seed);
     return true;
 }

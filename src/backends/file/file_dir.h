@@ -90,6 +90,7 @@ typedef struct jayi_dir {
     jayi_file_id marker_id;
     char *path; /* absolute */
     uint32_t mode;
+    _Atomic bool is_closed; /* no other user may write in it */
     int root_fd;
     int lock_fd;
     int table_fd;

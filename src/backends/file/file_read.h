@@ -21,7 +21,8 @@ typedef struct jayi_reading {
     unsigned char head[8192];
 } jayi_reading;
 
-/* The modification and access of a file by us leave its times alone, if that is allowed. */
+/* How to read: as users do; or for our own ends, with a look at the file's kind and owner, and
+ * without setting its access time, if that is allowed. */
 enum { JAYI_READ_PLAIN = 0, JAYI_READ_QUIETLY = 1 };
 
 /*
