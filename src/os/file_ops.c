@@ -15,8 +15,7 @@
 #define ALWAYS (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 #define PATH_BYTES 256
 
-/* What openat2 does, for kernels and sandboxes without it: component by component. */
-static int open_by_steps(int folder_fd, const char *path, int flags, uint32_t mode) {
+int jayi_file_open_by_steps(int folder_fd, const char *path, int flags, uint32_t mode) {
     char rest[PATH_BYTES];
     if (strlen(path) >= sizeof rest) {
         errno = ENAMETOOLONG;
@@ -47,7 +46,7 @@ static int open_file(int folder_fd, const char *path, int flags, uint32_t mode) 
                            .resolve = RESOLVE_NO_SYMLINKS};
     long fd = syscall(SYS_openat2, folder_fd, path, &how, sizeof how);
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return (int)fd;
-    return open_by_steps(folder_fd, path, flags, mode);
+    return jayi_file_open_by_steps(folder_fd, path, flags, mode);
 }
 
 static ssize_t read_at(int fd, void *buffer, size_t size, uint64_t at) {

@@ -42,4 +42,7 @@ typedef struct jayi_file_ops {
 /* What is in use: the kernel's. Tests alone put others in, and only while no other thread runs. */
 extern jayi_file_ops jayi_files;
 
+/* What `open` does where the kernel or a sandbox has no openat2: component by component. */
+int jayi_file_open_by_steps(int folder_fd, const char *path, int flags, uint32_t mode);
+
 #endif

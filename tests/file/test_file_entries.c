@@ -1,11 +1,13 @@
 /*
  * test_file_entries.c - files that are not what they should be: damaged, swapped, foreign, links.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "backends/file/file_entry.h"
 #include "file_kit.h"
+#include "os/file_ops.h"
 
 static jay_cache *cache;
 
@@ -181,6 +183,7 @@ static void a_link_in_place_of_a_folder(void **state) {
     set("key", value);
     leaf_of(file_only_entry("c"), leaf);
     snprintf(aside, sizeof aside, "%s", file_path("aside"));
+    file_remove(aside);
     assert_int_equal(rename(leaf, aside), 0);
     assert_int_equal(symlink(aside, leaf), 0);
     file_expect(cache, "key", NULL);
@@ -352,6 +355,62 @@ static void what_a_check_refuses(void **state) {
     assert_int_equal(jay_close(memory), JAY_OK);
 }
 
+/* ---- kernels and file systems that have less ---- */
+
+static int no_exchange(int folder_fd, const char *one, const char *other) {
+    (void)folder_fd, (void)one, (void)other;
+    errno = EINVAL;
+    return -1;
+}
+
+static int no_move(int from_fd, const char *from, int to_fd, const char *to) {
+    (void)from_fd, (void)from, (void)to_fd, (void)to;
+    errno = EINVAL;
+    return -1;
+}
+
+/* As network file systems: entries are renamed over, and all is counted right. */
+static void without_exchange(void **state) {
+    jayi_file_ops kernel = jayi_files;
+    jayi_files.exchange = no_exchange;
+    jayi_files.move = no_move;
+    bytes_are_counted_right(state);
+    assert_int_equal(jay_clear(cache, NULL), JAY_OK);
+    assert_int_equal(jay_close(cache), JAY_OK);
+    cache = file_must_open("c", "max_items=10");
+    for (int i = 0; i < 300; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i % 50);
+        set(key, value);
+        file_expect(cache, key, value);
+    }
+    assert_int_equal(file_items(cache, "c"), 10);
+    assert_int_equal(file_count("c").spares, 0);
+    jayi_files = kernel;
+}
+
+static void without_openat2(void **state) {
+    jayi_file_ops kernel = jayi_files;
+    jayi_files.open = jayi_file_open_by_steps;
+    links_and_others_in_place_of_an_entry(state);
+    a_link_in_place_of_a_folder(state);
+    jayi_files = kernel;
+}
+
+/* O_NOATIME is for the owner of a file only. */
+static int no_quiet_open(int folder_fd, const char *path, int flags, uint32_t mode) {
+    if ((flags & O_NOATIME) == 0) return jayi_file_open_by_steps(folder_fd, path, flags, mode);
+    errno = EPERM;
+    return -1;
+}
+
+static void without_quiet_reads(void **state) {
+    jayi_file_ops kernel = jayi_files;
+    jayi_files.open = no_quiet_open;
+    damaged_entries_are_replaced_by_writers(state);
+    jayi_files = kernel;
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_cache, close_cache)
     const struct CMUnitTest tests[] = {
@@ -366,6 +425,9 @@ int main(void) {
         TEST(a_linked_entry_keeps_its_bytes),
         TEST(large_values_leave_no_spare),
         TEST(bytes_are_counted_right),
+        TEST(without_exchange),
+        TEST(without_openat2),
+        TEST(without_quiet_reads),
         TEST(a_check_finds_and_repairs),
         TEST(what_a_check_refuses),
     };

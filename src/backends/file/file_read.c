@@ -63,8 +63,8 @@ static int open_file(const jay_backend *backend, int folder_fd, const char *path
     return read_failed(backend, error);
 }
 
-/* Whether only we and root can have put anything into the folders. Then a read needs not ask for the
- * kind and owner of a file, which would be one call in four. */
+/* Whether only we and root can have put anything into the folders. Then a read needs not ask for
+ * the kind and owner of a file, which would be one call in four. */
 static bool is_closed(const jay_backend *backend) {
     return backend->dir->is_closed && (backend->mode & 022) == 0;
 }
