@@ -289,6 +289,44 @@ static void users_share_by_mode(void **state) {
     assert_int_equal(jay_close(common), JAY_OK);
 }
 
+/* Where nothing can be written any more, sets say so and reads go on. */
+static void lose_the_right_to_write(void *arg) {
+    char path[700];
+    (void)arg;
+    CHILD_CHECK(mkdir(file_path("theirs"), 0700) == 0);
+    CHILD_CHECK(chown(file_path("theirs"), 65534, 65534) == 0);
+    CHILD_CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+    jay_cache *cache = child_open("theirs/c", "");
+    CHILD_CHECK(jay_set_str(cache, "k", "v", 0) == JAY_OK);
+    CHILD_CHECK(jay_set_str(cache, "short", "v", 1) == JAY_OK);
+    snprintf(path, sizeof path, "chmod -R a-w %s", file_path("theirs"));
+    CHILD_CHECK(system(path) == 0);
+    usleep(5000);
+    jay_error error = {.message = ""};
+    jay_value view = JAY_VALUE_INIT;
+    int64_t number;
+    CHILD_CHECK(jay_set(cache, "new", 3, "v", 1, 0, &error) == JAY_E_PERMISSION);
+    CHILD_CHECK(strstr(error.message, "theirs/c") != NULL && error.sys_errno == EACCES);
+    CHILD_CHECK(jay_inc(cache, "n", 1, 1, 0, &number, &error) == JAY_E_PERMISSION);
+    CHILD_CHECK(jay_clear(cache, &error) == JAY_E_PERMISSION);
+    CHILD_CHECK(jay_get_str(cache, "k", &view) == JAY_OK);
+    jay_value_release(&view);
+    CHILD_CHECK(jay_has_str(cache, "short") == JAY_MISS);
+    CHILD_CHECK(jay_close(cache) == JAY_OK);
+    snprintf(path, sizeof path, "chmod -R u+w %s", file_path("theirs"));
+    CHILD_CHECK(system(path) == 0);
+    cache = child_open("theirs/c", "");
+    CHILD_CHECK(jay_set_str(cache, "new", "v", 0) == JAY_OK);
+    CHILD_CHECK(jay_close(cache) == JAY_OK);
+}
+
+static void reads_go_on_without_the_right_to_write(void **state) {
+    (void)state;
+    if (geteuid() != 0) skip();
+    assert_int_equal(chmod(file_path(""), 0755), 0);
+    shm_in_child(lose_the_right_to_write, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_lose_nothing),
@@ -299,6 +337,7 @@ int main(void) {
         cmocka_unit_test(a_replaced_directory_is_followed),
         cmocka_unit_test(a_directory_that_cannot_be_made_again),
         cmocka_unit_test(users_share_by_mode),
+        cmocka_unit_test(reads_go_on_without_the_right_to_write),
     };
     return cmocka_run_group_tests(tests, file_setup, file_teardown);
 }
