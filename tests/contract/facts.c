@@ -6,6 +6,7 @@
  */
 #include <ftw.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "contract.h"
 
@@ -24,7 +25,11 @@ static int forget_file(const char *path, const struct stat *st, int kind, struct
     return remove(path);
 }
 
+/* Only what is a cache: a path may be wrong. */
 static void forget_directory(const char *path) {
+    char marker[512];
+    snprintf(marker, sizeof marker, "%s/jaycache.dir", path);
+    if (access(marker, F_OK) != 0) return;
     (void)nftw(path, forget_file, 16, FTW_DEPTH | FTW_PHYS);
 }
 

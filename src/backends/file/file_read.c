@@ -92,6 +92,9 @@ static int read_head(const jay_backend *backend, jayi_reading *reading, bool is_
 
 int jayi_reading_open(const jay_backend *backend, int folder_fd, const char *path, int how,
                       jayi_reading *ret_reading, jay_error *error) {
+    ret_reading->fd = -1;
+    ret_reading->have = 0;
+    ret_reading->file_size = 0;
     int status = open_file(backend, folder_fd, path, how, &ret_reading->fd, error);
     if (status != JAY_OK) return status;
     bool is_trusted = how == JAYI_READ_PLAIN && is_closed(backend);
