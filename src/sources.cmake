@@ -1,11 +1,25 @@
 # The sources of the library, relative to src/.
 set(JAYCACHE_SOURCES
+    backends/file/file_backend.c
+    backends/file/file_check.c
+    backends/file/file_claim.c
+    backends/file/file_dir.c
+    backends/file/file_entry.c
+    backends/file/file_leaf.c
+    backends/file/file_lock.c
+    backends/file/file_put.c
+    backends/file/file_read.c
+    backends/file/file_room.c
+    backends/file/file_table.c
+    backends/file/file_walk.c
+    backends/file/file_write.c
     backends/memory/memory_backend.c
     backends/null/null_backend.c
     backends/region/region_backend.c
     backends/shm/shm_backend.c
     core/batch.c
     core/cache.c
+    core/check.c
     core/emulate.c
     core/inspect.c
     core/options.c
@@ -37,9 +51,11 @@ set(JAYCACHE_SOURCES
     engine/space.c
     os/clock.c
     os/deadline.c
+    os/file_ops.c
     os/memory_limit.c
     os/pages.c
     os/random.c
+    os/real_clock.c
     util/decimal.c
     util/memory.c
     util/nearest.c

@@ -15,6 +15,7 @@ _jaycache_options() {
     inc | dec | touch) echo "$common -t --ttl -e --escapes -x --hex" ;;
     get-many | delete-many) echo "$common -f --file -e --escapes -x --hex" ;;
     list) echo "$common -n --limit -s --sort -r --reverse" ;;
+    fsck) echo "$common --repair" ;;
     shm) echo "$common list info remove" ;;
     bench) echo "$common --seconds --threads --size --keys --get-ratio" ;;
     batch) echo "$common -f --file" ;;
@@ -24,7 +25,7 @@ _jaycache_options() {
 
 _jaycache() {
     local commands="get set add replace delete has inc dec touch ttl get-many set-many delete-many
-        list stats clear shm bench batch help"
+        list stats clear fsck shm bench batch help"
     local words word i command="" line=${COMP_LINE:0:COMP_POINT}
     COMPREPLY=()
     # Not by COMP_WORDS: there the colon of a URL parts words, as if it were a blank.

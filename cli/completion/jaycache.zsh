@@ -30,6 +30,7 @@ _jaycache() {
         'list:show the entries'
         'stats:show the statistics'
         'clear:remove every entry'
+        'fsck:check the directory of a file cache'
         'shm:show or remove shared memory caches'
         'bench:measure the speed of the cache'
         'batch:run commands from standard input on one open cache'
@@ -69,6 +70,7 @@ _jaycache() {
                 '--size[bytes of a value]:size:' '--keys[different keys]:number:' \
                 '--get-ratio[share of gets]:ratio:'
             ;;
+        fsck) _arguments $common '--repair[remove what is damaged, and count anew]' ;;
         shm) _arguments $common '2:what:(list info remove)' ;;
         batch) _arguments $common $file ;;
         help) _describe command commands ;;

@@ -259,6 +259,7 @@ typedef struct jay_cache jay_cache;
  *              memory:    in this process
  *              simple:    memory: with max_items=500 by default
  *              shm:NAME   in memory that the processes of this machine share
+ *              file:PATH  in files of a directory, which outlive their processes
  *   options    more options, or NULL. Where both give an option, the URL's counts, so that
  *              a configuration file can overrule what a program has built in.
  *   ret_cache  on JAY_OK, a handle to be ended with jay_close.
@@ -519,6 +520,35 @@ JAY_API int jay_get_stats(jay_cache *cache, jay_stats *ret_stats, size_t stats_s
 
 /* The scheme of an open cache: "memory". A constant string. Since 0.1. */
 JAY_API const char *jay_cache_scheme(const jay_cache *cache);
+
+/* ---- directories of file: -------------------------------------------------------------------- */
+
+/* What jay_file_check finds, as X(name, text). */
+#define JAY_FILE_REPORT_MAP(X)                                   \
+    X(entries, "entries that are whole, expired ones included")  \
+    X(expired, "of those, entries whose time is over")           \
+    X(damaged, "files of entries that are not whole")            \
+    X(foreign, "other files in the folders, which nobody reads") \
+    X(miscounted, "folders that held other than was recorded")   \
+    X(bytes, "bytes of the files, in whole blocks")
+
+typedef struct jay_file_report {
+#define JAY_FILE_REPORT_FIELD(name, text) int64_t name;
+    JAY_FILE_REPORT_MAP(JAY_FILE_REPORT_FIELD)
+#undef JAY_FILE_REPORT_FIELD
+} jay_file_report;
+
+/*
+ * Reads every entry of a file: cache, whatever its prefix, and compares each with its checks, and
+ * what there is with what is recorded. The cache may be in use meanwhile, by anyone.
+ *   repairs      not 0: damaged entries are removed, and records put right.
+ *   ret_report   on JAY_OK, what was found, before it was repaired; bytes: afterwards.
+ *   report_size  sizeof(jay_file_report): so many bytes of ret_report are written.
+ * Returns JAY_OK, whatever was found; JAY_E_UNSUPPORTED (it is another kind of cache);
+ * JAY_E_ARGUMENT, JAY_E_IO, JAY_E_PERMISSION, JAY_E_BUSY, JAY_E_NO_MEMORY. Since 0.1.
+ */
+JAY_API int jay_file_check(jay_cache *cache, int repairs, jay_file_report *ret_report,
+                           size_t report_size, jay_error *error);
 
 /* ---- shared memory caches of this machine ---------------------------------------------------- */
 

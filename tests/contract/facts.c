@@ -4,6 +4,10 @@
  * `has` is what is meant to work: an operation missing there must answer JAY_E_UNSUPPORTED, and
  * one that is there must not (test supports_what_it_says).
  */
+#include <ftw.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "contract.h"
 
 #define HAS_ALL_OPERATIONS (NEED_STORE | NEED_OPERATIONS)
@@ -14,6 +18,19 @@
 
 static void forget_shared_memory(const char *path) {
     (void)jay_shm_remove(path, NULL);
+}
+
+static int forget_file(const char *path, const struct stat *st, int kind, struct FTW *place) {
+    (void)st, (void)kind, (void)place;
+    return remove(path);
+}
+
+/* Only what is a cache: a path may be wrong. */
+static void forget_directory(const char *path) {
+    char marker[512];
+    snprintf(marker, sizeof marker, "%s/jaycache.dir", path);
+    if (access(marker, F_OK) != 0) return;
+    (void)nftw(path, forget_file, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static const contract_facts table[] = {
@@ -47,6 +64,15 @@ static const contract_facts table[] = {
      .tight_options = "max_bytes=1m",
      .default_max_items = 0,
      .forget = forget_shared_memory},
+    {.scheme = "file",
+     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | NEED_SHARED | NEED_ALLOCATOR,
+     .ttl_step_ms = 1,
+     .value_max_bytes = 16 * MIB,
+     .small_options = "max_bytes=1m",
+     .too_big_bytes = 2 * MIB,
+     .tight_options = "max_bytes=1m",
+     .default_max_items = 0,
+     .forget = forget_directory},
     /* The backends that only the tests have: see tests/support. */
     {.scheme = "mini",
      .has = NEED_STORE | IS_IN_PROCESS,
