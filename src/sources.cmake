@@ -1,5 +1,14 @@
 # The sources of the library, relative to src/.
 set(JAYCACHE_SOURCES
+    backends/memcached/mc_call.c
+    backends/memcached/mc_counter.c
+    backends/memcached/mc_envelope.c
+    backends/memcached/mc_ops.c
+    backends/memcached/mc_parts.c
+    backends/memcached/mc_ring.c
+    backends/memcached/mc_values.c
+    backends/memcached/mc_whole.c
+    backends/memcached/memcached_backend.c
     backends/memory/memory_backend.c
     backends/null/null_backend.c
     backends/region/region_backend.c
@@ -35,12 +44,18 @@ set(JAYCACHE_SOURCES
     engine/shared.c
     engine/shared_files.c
     engine/space.c
+    net/net_address.c
+    net/net_pool.c
+    net/net_stream.c
+    net/net_tls.c
     os/clock.c
     os/memory_limit.c
     os/random.c
     util/decimal.c
+    util/digest.c
     util/memory.c
     util/nearest.c
     util/status.c
     util/units.c
+    wire/memcached_meta.c
 )

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "backends/memcached/memcached_backend.h"
 #include "backends/memory/memory_backend.h"
 #include "backends/null/null_backend.h"
 #include "backends/shm/shm_backend.h"
@@ -14,6 +15,8 @@ static const jay_backend_ops *const builtin[] = {
     &jayi_memory_backend,
     &jayi_simple_backend,
     &jayi_shm_backend,
+    &jayi_memcached_backend,
+    &jayi_memcacheds_backend,
 };
 
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])
