@@ -51,6 +51,7 @@ set(JAYCACHE_SOURCES
     os/clock.c
     os/memory_limit.c
     os/random.c
+    os/wall_clock.c
     util/decimal.c
     util/digest.c
     util/memory.c

@@ -19,7 +19,3 @@ int64_t jayi_clock_ms(void) {
 int64_t jayi_clock_coarse_ms(void) {
     return read_ms(CLOCK_MONOTONIC_COARSE);
 }
-
-int64_t jayi_clock_wall_ms(void) {
-    return read_ms(CLOCK_REALTIME);
-}

@@ -16,7 +16,4 @@ int64_t jayi_clock_coarse_ms(void);
 
 #define JAYI_CLOCK_COARSE_LAG_MS 20 /* two ticks at the slowest rate in use, 100 a second */
 
-/* Milliseconds since 1970, as the date is set here: for times that others must agree on. */
-int64_t jayi_clock_wall_ms(void);
-
 #endif

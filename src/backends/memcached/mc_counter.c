@@ -8,7 +8,7 @@
  * seconds that were left.
  */
 #include "backends/memcached/mc_state.h"
-#include "os/clock.h"
+#include "os/wall_clock.h"
 #include "util/checked.h"
 #include "util/decimal.h"
 #include "util/memory.h"

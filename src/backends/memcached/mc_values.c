@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "backends/memcached/mc_state.h"
-#include "os/clock.h"
+#include "os/wall_clock.h"
 #include "util/memory.h"
 
 #define SECOND_MS 1000
