@@ -142,7 +142,7 @@ size_t jayi_mc_compose_delete(char *out, const jayi_mc_key *key, uint64_t cas) {
 
 size_t jayi_mc_compose_add(char *out, const jayi_mc_key *key, int64_t delta, uint64_t cas) {
     char *to = put_key(out, "ma ", key);
-    to = put_flag(to, 'C', cas);
+    if (cas != 0) to = put_flag(to, 'C', cas);
     if (delta < 0) to = put_text(to, " MD");
     to = put_flag(to, 'D', delta < 0 ? 0 - (uint64_t)delta : (uint64_t)delta);
     to = put_text(to, " v");

@@ -64,7 +64,8 @@ size_t jayi_mc_compose_store(char *out, const jayi_mc_key *key, const jayi_mc_st
 /* md; `cas` 0: whatever is there. */
 size_t jayi_mc_compose_delete(char *out, const jayi_mc_key *key, uint64_t cas);
 
-/* ma: adds, or subtracts where `delta` is negative, if the entry's cas is this one. */
+/* ma: adds, or subtracts where `delta` is negative, if the entry's cas is this one
+ * (0: in any case). */
 size_t jayi_mc_compose_add(char *out, const jayi_mc_key *key, int64_t delta, uint64_t cas);
 
 /* ---- replies ---- */

@@ -23,7 +23,7 @@ mc_expiry mc_expiry_of(int64_t ttl_ms) {
     int64_t seconds = ttl_ms / SECOND_MS + (ttl_ms % SECOND_MS != 0) + 1;
     if (seconds <= JAYI_MC_RELATIVE_MAX) return (mc_expiry){seconds, 0};
     int64_t now_ms = jayi_clock_wall_ms();
-    int64_t date = now_ms / SECOND_MS + 1 + seconds;
+    int64_t date = now_ms / SECOND_MS + seconds;
     if (date <= JAYI_MC_EXPTIME_MAX) return (mc_expiry){date, 0};
     return (mc_expiry){0, now_ms + ttl_ms};
 }
