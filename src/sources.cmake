@@ -1,8 +1,10 @@
 # The sources of the library, relative to src/.
 set(JAYCACHE_SOURCES
+    backends/memcached/mc_batch.c
     backends/memcached/mc_call.c
     backends/memcached/mc_counter.c
     backends/memcached/mc_envelope.c
+    backends/memcached/mc_lane.c
     backends/memcached/mc_ops.c
     backends/memcached/mc_parts.c
     backends/memcached/mc_ring.c

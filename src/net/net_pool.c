@@ -352,6 +352,29 @@ int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error) {
     return JAY_OK;
 }
 
+/* How much is read behind a long value: the head of the next reply, and not much of its value,
+ * which would have to be copied. */
+#define BEHIND_BYTES 1024
+
+int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error) {
+    size_t have = link->in_end - link->in_begin;
+    if (have > 0) {
+        if (have > size) have = size;
+        memcpy(to, link->in + link->in_begin, have);
+        link->in_begin += have;
+        *ret_got = have;
+        return JAY_OK;
+    }
+    link->in_begin = link->in_end = 0;
+    size_t behind = size < BEHIND_BYTES ? sizeof link->in : BEHIND_BYTES;
+    const struct iovec parts[2] = {{to, size}, {link->in, behind}};
+    ssize_t got = jayi_stream_read_parts(&link->stream, parts, 2);
+    if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
+    *ret_got = (size_t)got < size ? (size_t)got : size;
+    link->in_end = (size_t)got - *ret_got;
+    return JAY_OK;
+}
+
 int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error) {
     if (!make_room(link)) return refuse_flood(link, error);
     char *to = link->in + link->in_end;

@@ -98,6 +98,10 @@ int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_err
 /* The same without waiting: *ret_got is 0 when nothing has arrived. */
 int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error);
 
+/* Takes up to `size` bytes, from the buffer first, without waiting; what comes behind them goes into the
+ * buffer. *ret_got is 0 when nothing has arrived. */
+int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error);
+
 /* Takes exactly `size` bytes, from the buffer first. */
 int jayi_link_read(jayi_link *link, void *to, size_t size, int64_t deadline_ms, jay_error *error);
 

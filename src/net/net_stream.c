@@ -186,6 +186,20 @@ ssize_t jayi_stream_read(jayi_stream *stream, void *buffer, size_t size) {
     return read_plain(stream, buffer, size, MSG_DONTWAIT);
 }
 
+ssize_t jayi_stream_read_parts(jayi_stream *stream, const struct iovec *parts, int count) {
+    if (stream->tls != NULL) return jayi_tls_read(stream, parts->iov_base, parts->iov_len);
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                             .msg_iovlen = (size_t)count};
+    ssize_t got;
+    do {
+        got = recvmsg(stream->fd, &message, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) return got;
+    if (got < 0 && errno == EAGAIN) return JAYI_IO_AGAIN;
+    stream->sys_errno = got < 0 ? errno : 0;
+    return JAYI_IO_FAILED;
+}
+
 ssize_t jayi_stream_read_first(jayi_stream *stream, void *buffer, size_t size) {
     if (stream->tls != NULL) return jayi_tls_read(stream, buffer, size);
     return read_plain(stream, buffer, size, 0);

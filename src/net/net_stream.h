@@ -36,6 +36,9 @@ void jayi_stream_close(jayi_stream *stream);
 ssize_t jayi_stream_read(jayi_stream *stream, void *buffer, size_t size);
 ssize_t jayi_stream_write(jayi_stream *stream, const struct iovec *parts, int count);
 
+/* Reads into several parts; of a TLS stream into the first only. */
+ssize_t jayi_stream_read_parts(jayi_stream *stream, const struct iovec *parts, int count);
+
 /* As jayi_stream_read, but waits up to `most_ms` of the connect: one system call where poll and
  * read would be two. JAYI_IO_AGAIN: still nothing. */
 ssize_t jayi_stream_read_first(jayi_stream *stream, void *buffer, size_t size);

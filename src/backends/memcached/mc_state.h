@@ -196,6 +196,14 @@ int mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t *ret_
 int mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
              jay_error *error);
 
+/* mc_batch.c */
+void mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count, jay_value *ret_values,
+                 int *statuses, jay_error *error);
+void mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
+                 jay_error *error);
+void mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
+                    jay_error *error);
+
 /* mc_counter.c */
 int mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta, int64_t ttl_ms,
            int64_t *ret_number, jay_error *error);

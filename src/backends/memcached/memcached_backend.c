@@ -309,7 +309,8 @@ static int open_backend(const jay_backend_config *config, jay_backend **ret_back
     .flags = JAY_BACKEND_ADD | JAY_BACKEND_REPLACE | JAY_BACKEND_CAS, .options = options,      \
     .open = open_backend, .close = close_backend, .get = mc_get, .release = mc_release,        \
     .write = mc_write, .erase = mc_erase, .get_into = mc_get_into, .has = mc_has,              \
-    .ttl = mc_ttl, .touch = mc_touch, .inc = mc_inc, .clear = mc_clear, .stats = mc_stats
+    .ttl = mc_ttl, .touch = mc_touch, .inc = mc_inc, .get_many = mc_get_many,                   \
+    .set_many = mc_set_many, .delete_many = mc_delete_many, .clear = mc_clear, .stats = mc_stats
 
 const jay_backend_ops jayi_memcached_backend = {
     COMMON_FIELDS,
