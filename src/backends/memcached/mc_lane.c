@@ -9,8 +9,7 @@
 
 /* Values up to this are copied behind their command. */
 #define COPY_MAX 4096
-/* A group of keys, or a command with a value to copy, needs no more room than this. */
-#define GROUP_ROOM (MC_GROUP * (JAYI_MC_KEY_MAX + 1) + 16)
+/* A command with a value to copy needs no more room than this, nor does a group of one key. */
 #define ITEM_ROOM (JAYI_MC_LINE_MAX + COPY_MAX + MC_ENVELOPE_BYTES + 2)
 
 jay_bytes mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item) {
@@ -69,13 +68,14 @@ static bool is_text(const mc_batch *batch, const jayi_mc_key *key) {
     return batch->kind == MC_GET && !batch->backend->has_generations && !key->is_base64;
 }
 
-/* gets and as many keys as are plain, from an item on. */
-static size_t compose_group(const mc_batch *batch, mc_lane *lane, char *out, jayi_mc_key *key) {
-    char *to = out;
+/* gets and as many keys as are plain and have room, from an item on. */
+static size_t compose_group(const mc_batch *batch, mc_lane *lane, char *out, size_t room,
+                            jayi_mc_key *key) {
+    char *to = out, *end = out + room - JAYI_MC_KEY_MAX - 3;
     uint32_t last = lane->to_send;
     memcpy(to, "gets", 4);
     to += 4;
-    for (int i = 0; i < MC_GROUP && lane->to_send != MC_NO_ITEM; i++) {
+    for (int i = 0; i < MC_GROUP && lane->to_send != MC_NO_ITEM && to < end; i++) {
         jay_bytes raw = mc_item_key(batch, lane->to_send);
         if (i > 0) jayi_mc_key_encode(raw.data, raw.size, key);
         if (key->is_base64) break;
@@ -83,7 +83,7 @@ static size_t compose_group(const mc_batch *batch, mc_lane *lane, char *out, jay
         memcpy(to, key->text, key->size);
         to += key->size;
         last = lane->to_send;
-        batch->marks[last] |= MC_MARK_TEXT;
+        batch->marks[last] = MC_MARK_TEXT;
         lane->on_the_way++;
         lane->to_send = batch->next[last];
     }
@@ -128,7 +128,7 @@ static void compose_more(const mc_batch *batch, mc_lane *lane) {
     lane->part_begin = 0;
     lane->part_end = 1;
     while (goes_on && lane->to_send != MC_NO_ITEM && lane->on_the_way < window &&
-           used + (GROUP_ROOM > ITEM_ROOM ? GROUP_ROOM : ITEM_ROOM) <= JAYI_LINK_OUT_BYTES) {
+           used + ITEM_ROOM <= JAYI_LINK_OUT_BYTES) {
         jayi_mc_key key;
         size_t size = 0;
         uint32_t item = lane->to_send;
@@ -136,7 +136,7 @@ static void compose_more(const mc_batch *batch, mc_lane *lane) {
         jayi_mc_key_encode(raw.data, raw.size, &key);
         batch->marks[item] = 0;
         if (is_text(batch, &key)) {
-            used += compose_group(batch, lane, out + used, &key);
+            used += compose_group(batch, lane, out + used, JAYI_LINK_OUT_BYTES - used, &key);
             continue;
         }
         if (batch->kind == MC_GET) {
@@ -335,8 +335,10 @@ static bool is_over(const mc_lane *lane) {
            lane->reading == MC_READS_LINES && lane->part_begin == lane->part_end;
 }
 
-static int receive_some(const mc_batch *batch, mc_lane *lane) {
+/* Takes what there is; *ret_may_send: there is more, but first the window has room again. */
+static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send) {
     jayi_link *link = lane->link;
+    *ret_may_send = false;
     while (!is_over(lane)) {
         if (lane->reading != MC_READS_LINES) {
             bool is_whole;
@@ -357,19 +359,19 @@ static int receive_some(const mc_batch *batch, mc_lane *lane) {
         link->in_begin += (size_t)used;
         int status = take_line(batch, lane, &reply);
         if (status != JAY_OK) return status;
-        if (batch->kind == MC_GET && wants_to_send(batch, lane)) return JAY_OK;
+        *ret_may_send = lane->part_begin == lane->part_end && wants_to_send(batch, lane);
+        if (*ret_may_send) return JAY_OK;
     }
     return JAY_OK;
 }
 
 void mc_lane_move(const mc_batch *batch, mc_lane *lane) {
-    int status = JAY_OK;
-    size_t before;
+    int status;
+    bool may_send = false;
     do {
-        before = lane->on_the_way;
         status = send_some(batch, lane);
-        if (status == JAY_OK) status = receive_some(batch, lane);
-    } while (status == JAY_OK && lane->on_the_way != before && !is_over(lane));
+        if (status == JAY_OK) status = receive_some(batch, lane, &may_send);
+    } while (status == JAY_OK && may_send && lane->part_begin == lane->part_end);
     if (status != JAY_OK) {
         mc_lane_fail(batch, lane, status);
     } else if (is_over(lane) && lane->link->in_begin == lane->link->in_end) {

@@ -4,16 +4,16 @@
  * A lane has a link, on which it sends its items' commands and reads their replies, both in the order of
  * the keys and neither waiting for the other. Lookups of plain keys go as `gets key key ...`,
  * MC_GROUP of them a line, which the server answers with a VALUE for each it has and an END; all
- * else goes as one meta command an item. Of lookups at most MC_WINDOW are on their way at a time: the
- * replies then stay in the caches on their way through the kernel.
+ * else goes as one meta command an item. Of lookups at most MC_WINDOW are on their way at a time, so that
+ * a batch of any size asks the server to hold a bounded number of replies.
  */
 #ifndef JAYI_MC_LANE_H
 #define JAYI_MC_LANE_H
 
 #include "backends/memcached/mc_state.h"
 
-#define MC_GROUP 16
-#define MC_WINDOW 32
+#define MC_GROUP 100
+#define MC_WINDOW 1000
 #define MC_NO_ITEM UINT32_MAX
 
 enum mc_mark { MC_MARK_TEXT = 1, MC_MARK_LAST = 2, MC_MARK_ALONE = 4 };
