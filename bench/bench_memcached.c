@@ -1,13 +1,13 @@
 /*
- * bench_memcached.c - Jaycache on a memcached server, beside a loop over a bare socket, which is the limit,
- * and beside libmemcached.
+ * bench_memcached.c - Jaycache on a memcached server, beside a loop over a bare socket, which is
+ * the limit, and beside libmemcached.
  *
  *     bench_memcached [--json] [--rounds N] [--slot-ms N]
  *
  * It starts a server on a unix socket in a temporary folder. Every cell runs for a slot in every
  * round, one after another, so that ratios are of runs side by side. The bare loops speak what is
- * fastest for them: one `get` with all keys, and `ms` commands sent in one buffer. They leave a value where it
- * was received; Jaycache gives each as a view of its own.
+ * fastest for them: one `get` with all keys, and `ms` commands sent in one buffer. They leave a
+ * value where it was received; Jaycache gives each as a view of its own.
  */
 #include <errno.h>
 #include <signal.h>
@@ -221,9 +221,8 @@ static uint64_t our_get_many(size_t size, uint64_t at) {
 static uint64_t our_set_many(size_t size, uint64_t at) {
     jay_pair pairs[BATCH];
     for (size_t i = 0; i < BATCH; i++) {
-        pairs[i] = (jay_pair){{all.keys[(at + i) % KEYS], all.key_sizes[(at + i) % KEYS]},
-                              {all.value, size},
-                              0};
+        pairs[i] = (jay_pair){
+            {all.keys[(at + i) % KEYS], all.key_sizes[(at + i) % KEYS]}, {all.value, size}, 0};
     }
     if (jay_set_many(all.cache, pairs, BATCH, NULL, NULL) != JAY_OK) stop("a batch failed");
     return BATCH;

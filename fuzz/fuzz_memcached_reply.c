@@ -1,8 +1,8 @@
 /*
  * fuzz_memcached_reply.c - any bytes as a server's reply, and any bytes as a key.
  *
- * Reading a reply never looks past its bytes and gives the same answer whatever follows; a key never
- * makes a command of more than one line.
+ * Reading a reply never looks past its bytes and gives the same answer whatever follows; a key
+ * never makes a command of more than one line.
  */
 #include <string.h>
 

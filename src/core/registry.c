@@ -11,12 +11,8 @@
 #include "backends/shm/shm_backend.h"
 
 static const jay_backend_ops *const builtin[] = {
-    &jayi_null_backend,
-    &jayi_memory_backend,
-    &jayi_simple_backend,
-    &jayi_shm_backend,
-    &jayi_memcached_backend,
-    &jayi_memcacheds_backend,
+    &jayi_null_backend, &jayi_memory_backend,    &jayi_simple_backend,
+    &jayi_shm_backend,  &jayi_memcached_backend, &jayi_memcacheds_backend,
 };
 
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])

@@ -1,7 +1,8 @@
 /*
  * net_address.h - lists of servers: "host:port*weight,[v6]:port,/run/x.sock".
  *
- * The port may be left out, and so may the weight (1). A name that begins with '/' is a unix socket.
+ * The port may be left out, and so may the weight (1). A name that begins with '/' is a unix
+ * socket.
  */
 #ifndef JAYI_NET_ADDRESS_H
 #define JAYI_NET_ADDRESS_H

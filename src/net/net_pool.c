@@ -95,7 +95,8 @@ static void free_orphans(jayi_pool *pool) {
 int jayi_pool_init(jayi_pool *pool, const jayi_pool_plan *plan, jay_error *error) {
     pthread_once(&pools_once, install_handlers);
     if (pools_failure != 0)
-        return jay_error_set(error, JAY_E_NO_MEMORY, pools_failure, "no memory to prepare for fork");
+        return jay_error_set(error, JAY_E_NO_MEMORY, pools_failure,
+                             "no memory to prepare for fork");
     *pool = (jayi_pool){.plan = *plan, .random = jayi_random_seed() | 1};
     pthread_mutex_init(&pool->lock, NULL);
     init_condition(pool);

@@ -1,14 +1,14 @@
 /*
- * net_pool.h - the connections to one server: shared by all threads, opened when needed, bounded; and
- * the breaker that leaves a server alone while it does not answer.
+ * net_pool.h - the connections to one server: shared by all threads, opened when needed, bounded;
+ * and the breaker that leaves a server alone while it does not answer.
  *
  * A call acquires a link, has it for itself, and gives it back with jayi_link_release when every
  * byte of its replies has been read, or else ends it with jayi_link_discard: so what one call
  * has left unread never reaches another.
  *
  * The breaker opens when a connect fails, or when two calls in a row have timed out. While it is
- * open calls fail at once; after a pause, which doubles each time and is spread at random, one call is let
- * through as a probe. Its success closes the breaker.
+ * open calls fail at once; after a pause, which doubles each time and is spread at random, one call
+ * is let through as a probe. Its success closes the breaker.
  *
  * Fork: a child closes its copies of the descriptors and begins with no connections. The locks are
  * held for moments only, never while waiting for a server; fork waits for them.
@@ -44,8 +44,8 @@ typedef struct jayi_link {
 typedef int jayi_greet_fn(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
 
 typedef struct jayi_pool_plan {
-    const jayi_address *address;  /* must outlive the pool */
-    const struct jayi_tls *tls;   /* NULL: plain; must outlive the pool */
+    const jayi_address *address; /* must outlive the pool */
+    const struct jayi_tls *tls;  /* NULL: plain; must outlive the pool */
     const jay_allocator *allocator;
     jayi_greet_fn *greet; /* may be NULL */
     void *greet_arg;
@@ -98,8 +98,8 @@ int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_err
 /* The same without waiting: *ret_got is 0 when nothing has arrived. */
 int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error);
 
-/* Takes up to `size` bytes, from the buffer first, without waiting; what comes behind them goes into the
- * buffer. *ret_got is 0 when nothing has arrived. */
+/* Takes up to `size` bytes, from the buffer first, without waiting; what comes behind them goes
+ * into the buffer. *ret_got is 0 when nothing has arrived. */
 int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error);
 
 /* Takes exactly `size` bytes, from the buffer first. */

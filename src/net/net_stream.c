@@ -175,8 +175,7 @@ static ssize_t read_plain(jayi_stream *stream, void *buffer, size_t size, int fl
         got = recv(stream->fd, buffer, size, flags);
     } while (got < 0 && errno == EINTR && flags != 0);
     if (got > 0) return got;
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return JAYI_IO_AGAIN;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return JAYI_IO_AGAIN;
     stream->sys_errno = got < 0 ? errno : 0;
     return JAYI_IO_FAILED;
 }

@@ -2,8 +2,8 @@
  * net_tls.c - TLS by OpenSSL.
  *
  * OpenSSL's own socket layer writes with write(), which raises SIGPIPE; so the bytes go through a
- * layer of ours (a BIO) that says MSG_NOSIGNAL. OpenSSL allocates with malloc. A stream is closed without a
- * farewell: in a forked child one would end the parent's session.
+ * layer of ours (a BIO) that says MSG_NOSIGNAL. OpenSSL allocates with malloc. A stream is closed
+ * without a farewell: in a forked child one would end the parent's session.
  */
 #include "net/net_tls.h"
 
@@ -112,7 +112,8 @@ int jayi_tls_create(const jayi_tls_plan *plan, const jay_allocator *allocator, j
     tls->verify = plan->verify;
     tls->context = SSL_CTX_new(TLS_client_method());
     tls->layer = make_layer();
-    if (plan->name[0] != '\0') tls->name = jayi_copy_text(allocator, plan->name, strlen(plan->name));
+    if (plan->name[0] != '\0')
+        tls->name = jayi_copy_text(allocator, plan->name, strlen(plan->name));
     int status = JAY_OK;
     if (tls->context == NULL || tls->layer == NULL || (plan->name[0] != '\0' && tls->name == NULL))
         status = jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for TLS");

@@ -1,8 +1,8 @@
 /*
  * digest.c - MD5 (RFC 1321) and SHA-256 (FIPS 180-4) of bytes in memory.
  *
- * Both cut the data into blocks of 64 bytes; the last one or two hold the rest, a bit, and the length
- * in bits, which MD5 writes with its lowest byte first and SHA-256 with its highest.
+ * Both cut the data into blocks of 64 bytes; the last one or two hold the rest, a bit, and the
+ * length in bits, which MD5 writes with its lowest byte first and SHA-256 with its highest.
  */
 #include "util/digest.h"
 

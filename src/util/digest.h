@@ -1,6 +1,6 @@
 /*
- * digest.h - MD5, which other clients spread keys over servers with, and SHA-256, which stands for keys
- * that are too long for a protocol. Neither guards a secret here.
+ * digest.h - MD5, which other clients spread keys over servers with, and SHA-256, which stands for
+ * keys that are too long for a protocol. Neither guards a secret here.
  */
 #ifndef JAYI_DIGEST_H
 #define JAYI_DIGEST_H

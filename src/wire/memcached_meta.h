@@ -1,10 +1,11 @@
 /*
- * memcached_meta.h - memcached's protocol as text: composes commands and reads the heads of replies.
+ * memcached_meta.h - memcached's protocol as text: composes commands and reads the heads of
+ * replies.
  *
  * Nothing here reads or writes a socket. A command is composed into a buffer of the caller's of at
- * least JAYI_MC_LINE_MAX bytes; the value of a store, and the "\r\n" behind it, follow it. A reply's
- * head is one line, read from the front of whatever bytes have arrived; the value, where it has one,
- * follows as value_size bytes and "\r\n".
+ * least JAYI_MC_LINE_MAX bytes; the value of a store, and the "\r\n" behind it, follow it. A
+ * reply's head is one line, read from the front of whatever bytes have arrived; the value, where it
+ * has one, follows as value_size bytes and "\r\n".
  *
  * Keys. The protocol carries 1 to 250 bytes without spaces and control bytes. A key like that goes
  * as it is. Another goes in base64, which the server takes off again, if it has at most 186 bytes
@@ -37,7 +38,8 @@ typedef struct jayi_mc_key {
 /* Encodes a key of 1 or more bytes, which must stay where it is while *ret_key is used. */
 void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key);
 
-/* A key for the library's own use, which no caller's key is encoded to; `kind` is a letter but 'k'. */
+/* A key for the library's own use, which no caller's key is encoded to; `kind` is a letter but 'k'.
+ */
 void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key);
 
 /* ---- commands; each returns the bytes composed ---- */
@@ -48,7 +50,12 @@ size_t jayi_mc_compose_get(char *out, const jayi_mc_key *key, const char *flags)
 /* mg with T: a new time, and the client flags asked for. */
 size_t jayi_mc_compose_touch(char *out, const jayi_mc_key *key, int64_t exptime);
 
-enum jayi_mc_mode { JAYI_MC_SET = 'S', JAYI_MC_ADD = 'E', JAYI_MC_REPLACE = 'R', JAYI_MC_CAS = 'C' };
+enum jayi_mc_mode {
+    JAYI_MC_SET = 'S',
+    JAYI_MC_ADD = 'E',
+    JAYI_MC_REPLACE = 'R',
+    JAYI_MC_CAS = 'C'
+};
 
 typedef struct jayi_mc_store {
     size_t value_size;
@@ -70,26 +77,26 @@ size_t jayi_mc_compose_add(char *out, const jayi_mc_key *key, int64_t delta, uin
 
 /* ---- replies ---- */
 
-#define JAYI_MC_CODE_MAP(X)        \
-    X(HD, "HD")                    \
-    X(VA, "VA")                    \
-    X(EN, "EN")                    \
-    X(NF, "NF")                    \
-    X(NS, "NS")                    \
-    X(EX, "EX")                    \
-    X(MN, "MN")                    \
-    X(OK, "OK")                    \
-    X(END, "END")                  \
-    X(VALUE, "VALUE")              \
-    X(STAT, "STAT")                \
-    X(STORED, "STORED")            \
-    X(NOT_STORED, "NOT_STORED")    \
-    X(EXISTS, "EXISTS")            \
-    X(NOT_FOUND, "NOT_FOUND")      \
-    X(DELETED, "DELETED")          \
-    X(TOUCHED, "TOUCHED")          \
-    X(VERSION, "VERSION")          \
-    X(ERROR, "ERROR")              \
+#define JAYI_MC_CODE_MAP(X)         \
+    X(HD, "HD")                     \
+    X(VA, "VA")                     \
+    X(EN, "EN")                     \
+    X(NF, "NF")                     \
+    X(NS, "NS")                     \
+    X(EX, "EX")                     \
+    X(MN, "MN")                     \
+    X(OK, "OK")                     \
+    X(END, "END")                   \
+    X(VALUE, "VALUE")               \
+    X(STAT, "STAT")                 \
+    X(STORED, "STORED")             \
+    X(NOT_STORED, "NOT_STORED")     \
+    X(EXISTS, "EXISTS")             \
+    X(NOT_FOUND, "NOT_FOUND")       \
+    X(DELETED, "DELETED")           \
+    X(TOUCHED, "TOUCHED")           \
+    X(VERSION, "VERSION")           \
+    X(ERROR, "ERROR")               \
     X(CLIENT_ERROR, "CLIENT_ERROR") \
     X(SERVER_ERROR, "SERVER_ERROR")
 

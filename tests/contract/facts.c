@@ -11,13 +11,12 @@
 #define IS_IN_PROCESS (NEED_PRIVATE_FORK | NEED_ALLOCATOR)
 
 /* The seconds of a server are the step of its times; the items of a default server hold 1 MiB. */
-#define MEMCACHED_FACTS(name)                                                                  \
-    {                                                                                          \
-        .scheme = (name),                                                                      \
-        .has = (HAS_ALL_OPERATIONS & ~NEED_ITERATE) | NEED_SHARED | NEED_ALLOCATOR |           \
-               NEED_TOO_BIG,                                                                   \
-        .ttl_step_ms = 2000, .value_max_bytes = 1000000, .small_options = "big=refuse",        \
-        .too_big_bytes = 2 * MIB, .default_max_items = 0                                       \
+#define MEMCACHED_FACTS(name)                                                                      \
+    {                                                                                              \
+        .scheme = (name),                                                                          \
+        .has = (HAS_ALL_OPERATIONS & ~NEED_ITERATE) | NEED_SHARED | NEED_ALLOCATOR | NEED_TOO_BIG, \
+        .ttl_step_ms = 2000, .value_max_bytes = 1000000, .small_options = "big=refuse",            \
+        .too_big_bytes = 2 * MIB, .default_max_items = 0                                           \
     }
 
 #define MIB ((size_t)1 << 20)

@@ -110,8 +110,7 @@ static void *run(void *arg) {
         if (poll(polls, 2 * PAIRS_MAX + 1, 20) <= 0) continue;
         for (int i = 0; i < PAIRS_MAX; i++) {
             if (pairs[i].client >= 0 && polls[2 * i].revents != 0) move(proxy, &pairs[i], false);
-            if (pairs[i].client >= 0 && polls[2 * i + 1].revents != 0)
-                move(proxy, &pairs[i], true);
+            if (pairs[i].client >= 0 && polls[2 * i + 1].revents != 0) move(proxy, &pairs[i], true);
         }
         if (polls[2 * PAIRS_MAX].revents != 0) accept_pair(proxy, pairs);
     }

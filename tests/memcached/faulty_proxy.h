@@ -1,9 +1,9 @@
 /*
  * faulty_proxy.h - stands between a client and a server, and spoils one byte of the replies.
  *
- * The fault strikes when so many bytes of replies have passed on a connection since faulty_proxy_spoil. Then: the byte is held
- * back for good, the connection is closed, the byte is changed, or it is sent twice. Or every
- * byte is sent on its own.
+ * The fault strikes when so many bytes of replies have passed on a connection since
+ * faulty_proxy_spoil. Then: the byte is held back for good, the connection is closed, the byte is
+ * changed, or it is sent twice. Or every byte is sent on its own.
  */
 #ifndef JAY_FAULTY_PROXY_H
 #define JAY_FAULTY_PROXY_H

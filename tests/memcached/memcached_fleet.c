@@ -1,8 +1,8 @@
 /*
  * memcached_fleet.c - real memcached servers for tests.
  *
- * A server writes the port that the kernel gave it into a file named by MEMCACHED_PORT_FILENAME. The
- * waits here have deadlines far beyond what any machine needs.
+ * A server writes the port that the kernel gave it into a file named by MEMCACHED_PORT_FILENAME.
+ * The waits here have deadlines far beyond what any machine needs.
  */
 #include "memcached_fleet.h"
 
@@ -65,18 +65,17 @@ static void run_shell(const fleet *f, const char *script) {
 }
 
 void fleet_use_tls(fleet *f) {
-    run_shell(f,
-              "exec >openssl.log 2>&1\n"
-              "make() {\n"
-              "  openssl req -newkey rsa:2048 -nodes -keyout $1.key -out $1.csr -subj /CN=$1\n"
-              "  openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-              "-extfile $1.ext -out $1.pem\n"
-              "}\n"
-              "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 "
-              "-subj /CN=test-authority\n"
-              "echo 'subjectAltName=IP:127.0.0.1,DNS:cache.test' >server.ext\n"
-              "echo 'extendedKeyUsage=clientAuth' >client.ext\n"
-              "make server\nmake client\n");
+    run_shell(f, "exec >openssl.log 2>&1\n"
+                 "make() {\n"
+                 "  openssl req -newkey rsa:2048 -nodes -keyout $1.key -out $1.csr -subj /CN=$1\n"
+                 "  openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+                 "-extfile $1.ext -out $1.pem\n"
+                 "}\n"
+                 "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 "
+                 "-subj /CN=test-authority\n"
+                 "echo 'subjectAltName=IP:127.0.0.1,DNS:cache.test' >server.ext\n"
+                 "echo 'extendedKeyUsage=clientAuth' >client.ext\n"
+                 "make server\nmake client\n");
     f->is_tls = true;
 }
 
@@ -137,9 +136,8 @@ static bool accepts(const fleet_server *server) {
     host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server->address);
     int fd = socket(server->is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int failure = server->is_unix
-                      ? connect(fd, (const struct sockaddr *)&path, sizeof path)
-                      : connect(fd, (const struct sockaddr *)&host, sizeof host);
+    int failure = server->is_unix ? connect(fd, (const struct sockaddr *)&path, sizeof path)
+                                  : connect(fd, (const struct sockaddr *)&host, sizeof host);
     close(fd);
     return failure == 0;
 }

@@ -1,6 +1,7 @@
 /*
- * memcached_fleet.h - real memcached servers for tests: each in a process of its own, on a port that
- * the kernel picks or on a unix socket in a temporary folder; they end with the program that started them.
+ * memcached_fleet.h - real memcached servers for tests: each in a process of its own, on a port
+ * that the kernel picks or on a unix socket in a temporary folder; they end with the program that
+ * started them.
  */
 #ifndef JAY_MEMCACHED_FLEET_H
 #define JAY_MEMCACHED_FLEET_H

@@ -1,6 +1,6 @@
 /*
- * test_memcached_faults.c - servers that die, hang, come back, or answer nonsense: calls end, failures are
- * reported, no reply reaches the wrong caller, and all is well again afterwards.
+ * test_memcached_faults.c - servers that die, hang, come back, or answer nonsense: calls end,
+ * failures are reported, no reply reaches the wrong caller, and all is well again afterwards.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -180,7 +180,8 @@ static void one_of_three_dies(void **state) {
         found = 0;
         for (int i = 0; i < 200; i++) {
             snprintf(key, sizeof key, "key%d", i);
-            found += put(failing_over, key) == JAY_OK && look_up(failing_over, key, false) == JAY_OK;
+            found +=
+                put(failing_over, key) == JAY_OK && look_up(failing_over, key, false) == JAY_OK;
         }
     }
     assert_true(found >= 190);
@@ -210,13 +211,14 @@ static void spoilt_replies(void **state) {
     assert_int_equal(faulty_proxy_start(&proxy, server->port), 0);
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%d", proxy.port);
-    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_REPEAT, PROXY_SPLIT, PROXY_HOLD};
+    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_REPEAT, PROXY_SPLIT,
+                                              PROXY_HOLD};
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        /* Every byte of the heads of replies, some of the values. What is held costs its deadline. */
+        /* Every byte of the heads of replies, some of the values. What is held costs its deadline.
+         */
         long step = faults[i] == PROXY_HOLD ? 5 : 1;
         for (long position = 0; position < 1100; position += position < 30 ? step : 97) {
-            jay_cache *cache =
-                open_cache(address, "retry=1ms&deadline=150ms&connections=2");
+            jay_cache *cache = open_cache(address, "retry=1ms&deadline=150ms&connections=2");
             await_recovery(cache, "alpha");
             await_recovery(cache, "beta");
             spoil(cache, &proxy, faults[i], position);

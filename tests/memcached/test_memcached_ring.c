@@ -1,6 +1,6 @@
 /*
- * test_memcached_ring.c - keys are on the servers where libmemcached looks for them, and the reverse:
- * five servers with weights by ketama, and without by modula.
+ * test_memcached_ring.c - keys are on the servers where libmemcached looks for them, and the
+ * reverse: five servers with weights by ketama, and without by modula.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_memcached_special.c - what only this backend has: logins, certificates, values in parts, keys that
- * want to be commands, generations of prefixes, and the flags of other clients.
+ * test_memcached_special.c - what only this backend has: logins, certificates, values in parts,
+ * keys that want to be commands, generations of prefixes, and the flags of other clients.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,8 +51,7 @@ static int use(jay_cache *cache, jay_error *error) {
     char value[16];
     size_t size = 0;
     int status = jay_set(cache, "key", 3, "value", 5, 0, error);
-    if (status == JAY_OK)
-        status = jay_get_into(cache, "key", 3, value, sizeof value, &size, error);
+    if (status == JAY_OK) status = jay_get_into(cache, "key", 3, value, sizeof value, &size, error);
     if (status == JAY_OK) assert_int_equal(size, 5);
     return status;
 }
@@ -120,8 +119,9 @@ static void client_certificates(void **state) {
     fleet_server *server = fleet_start(&servers, false);
     snprintf(options, sizeof options, "tls_ca=%s/ca.pem", servers.dir);
     check_use("memcacheds://", server->address, options, JAY_E_UNREACHABLE);
-    snprintf(options, sizeof options, "tls_ca=%s/ca.pem&tls_cert=%s/client.pem&tls_key=%s/client.key",
-             servers.dir, servers.dir, servers.dir);
+    snprintf(options, sizeof options,
+             "tls_ca=%s/ca.pem&tls_cert=%s/client.pem&tls_key=%s/client.key", servers.dir,
+             servers.dir, servers.dir);
     check_use("memcacheds://", server->address, options, JAY_OK);
 }
 
@@ -229,8 +229,8 @@ static void injection(void **state) {
     fleet_server *server = fleet_start(&servers, true);
     char options[80];
     for (int with_prefix = 0; with_prefix < 2; with_prefix++) {
-        snprintf(options, sizeof options, with_prefix ? "prefix=a%%20%%0d%%0aflush_all%%0d%%0a"
-                                                      : "default_ttl=5m");
+        snprintf(options, sizeof options,
+                 with_prefix ? "prefix=a%%20%%0d%%0aflush_all%%0d%%0a" : "default_ttl=5m");
         jay_cache *cache = open_cache("memcached://", server->address, options);
         assert_int_equal(jay_set_str(cache, "safe", "and sound", 0), JAY_OK);
         for (size_t i = 0; i < sizeof evil / sizeof evil[0]; i++) {
@@ -283,8 +283,9 @@ static void damaged_envelopes(void **state) {
     jay_cache *cache = open_cache("memcached://", server->address, "");
     int fd = connect_socket(server);
     by_hand(fd, "set bad 1247346689 0 3\r\nJAY\r\n", "STORED\r\n");
-    by_hand(fd, "set worse 1247346689 0 32\r\nJAY1\xff\xff\xff\xff"
-                "0123456789abcdef01234567\r\n",
+    by_hand(fd,
+            "set worse 1247346689 0 32\r\nJAY1\xff\xff\xff\xff"
+            "0123456789abcdef01234567\r\n",
             "STORED\r\n");
     jay_value view;
     assert_int_equal(jay_get_str(cache, "bad", &view), JAY_E_CORRUPT);
@@ -339,8 +340,8 @@ static void clear_is_seen_by_others(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(login),         TEST(certificates),    TEST(client_certificates),
-        TEST(parts),         TEST(injection),       TEST(plain_server_for_tls),
+        TEST(login),           TEST(certificates),      TEST(client_certificates),
+        TEST(parts),           TEST(injection),         TEST(plain_server_for_tls),
         TEST(flags_of_others), TEST(damaged_envelopes), TEST(clear_is_seen_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,8 @@
  *
  *     with_memcached [--unix] [--tls] [--servers N] [--option OPTION]... -- COMMAND ARGUMENT...
  *
- * In the arguments @SERVERS@ stands for the servers' addresses, and @DIR@ for their folder. Ends with the
- * command's exit status.
+ * In the arguments @SERVERS@ stands for the servers' addresses, and @DIR@ for their folder. Ends
+ * with the command's exit status.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /*
- * test_digest.c - MD5 and SHA-256 against the examples of their standards, and at every length around
- * a block.
+ * test_digest.c - MD5 and SHA-256 against the examples of their standards, and at every length
+ * around a block.
  */
 #include "unit.h"
 

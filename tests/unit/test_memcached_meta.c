@@ -1,6 +1,6 @@
 /*
- * test_memcached_meta.c - the protocol as text: no key can break a command, replies are read at every
- * split, and what is no reply is refused.
+ * test_memcached_meta.c - the protocol as text: no key can break a command, replies are read at
+ * every split, and what is no reply is refused.
  */
 #include "unit.h"
 
@@ -150,16 +150,26 @@ static void replies(void **state) {
 
 static void garbage(void **state) {
     (void)state;
-    static const char *const lines[] = {"\r\n",           "\n",
-                                        "HD\n",           "HDX\r\n",
-                                        "hd\r\n",         "VA\r\n",
-                                        "VA \r\n",        "VA x\r\n",
-                                        "VA -1\r\n",      "VA 5x\r\n",
-                                        "VA 5 fx\r\n",    "VA 5 f4294967296\r\n",
-                                        "VA 5 t-2\r\n",   "VA 18446744073709551616\r\n",
-                                        "VALUE\r\n",      "VALUE k\r\n",
-                                        "VALUE k 1\r\n",  "VALUE  1 1\r\n",
-                                        "VALUE k 1 x\r\n", "VALUE k 1 2 3 4\r\n",
+    static const char *const lines[] = {"\r\n",
+                                        "\n",
+                                        "HD\n",
+                                        "HDX\r\n",
+                                        "hd\r\n",
+                                        "VA\r\n",
+                                        "VA \r\n",
+                                        "VA x\r\n",
+                                        "VA -1\r\n",
+                                        "VA 5x\r\n",
+                                        "VA 5 fx\r\n",
+                                        "VA 5 f4294967296\r\n",
+                                        "VA 5 t-2\r\n",
+                                        "VA 18446744073709551616\r\n",
+                                        "VALUE\r\n",
+                                        "VALUE k\r\n",
+                                        "VALUE k 1\r\n",
+                                        "VALUE  1 1\r\n",
+                                        "VALUE k 1 x\r\n",
+                                        "VALUE k 1 2 3 4\r\n",
                                         "HTTP/1.1 400 Bad Request\r\n"};
     jayi_mc_reply reply;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
@@ -172,9 +182,12 @@ static void garbage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_one_word),      cmocka_unit_test(keys_differ),
-        cmocka_unit_test(base64_is_the_standard), cmocka_unit_test(commands),
-        cmocka_unit_test(replies),                cmocka_unit_test(garbage),
+        cmocka_unit_test(keys_are_one_word),
+        cmocka_unit_test(keys_differ),
+        cmocka_unit_test(base64_is_the_standard),
+        cmocka_unit_test(commands),
+        cmocka_unit_test(replies),
+        cmocka_unit_test(garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

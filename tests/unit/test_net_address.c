@@ -13,8 +13,8 @@ static void check(const char *text, size_t index, const char *host, unsigned por
                   unsigned weight) {
     jayi_address *list = NULL;
     size_t count = 0;
-    assert_int_equal(jayi_addresses_parse(text, 11211, &jayi_default_allocator, &list, &count, NULL),
-                     JAY_OK);
+    assert_int_equal(
+        jayi_addresses_parse(text, 11211, &jayi_default_allocator, &list, &count, NULL), JAY_OK);
     assert_true(index < count);
     assert_string_equal(list[index].host, host);
     assert_int_equal(list[index].port, port);
@@ -36,16 +36,16 @@ static void good_lists(void **state) {
 
 static void bad_lists(void **state) {
     (void)state;
-    static const char *const lists[] = {"",    ",",    "a,",   ":1",   "a:",     "a:0",
-                                        "a:x", "a:65536", "a*0", "a*1001", "a*",  "[::1",
-                                        "[::1]x", "::1", "a:1:2", "a:-1"};
+    static const char *const lists[] = {"",       ",",       "a,",    ":1",     "a:", "a:0",
+                                        "a:x",    "a:65536", "a*0",   "a*1001", "a*", "[::1",
+                                        "[::1]x", "::1",     "a:1:2", "a:-1"};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         jayi_address *list = NULL;
         size_t count = 0;
         jay_error error;
-        assert_int_equal(jayi_addresses_parse(lists[i], 11211, &jayi_default_allocator, &list,
-                                              &count, &error),
-                         JAY_E_URL);
+        assert_int_equal(
+            jayi_addresses_parse(lists[i], 11211, &jayi_default_allocator, &list, &count, &error),
+            JAY_E_URL);
         assert_null(list);
         assert_true(error.message[0] != '\0');
     }

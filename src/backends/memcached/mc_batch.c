@@ -3,8 +3,8 @@
  *
  * The items are dealt to lanes, one a server (mc_lane.h). A batch holds a link to each of its
  * servers; it acquires them in the order of the servers, so that two batches never wait for each
- * other. Lanes whose server turned out to have another generation, or whose connection turned out to be
- * closed, are run once more.
+ * other. Lanes whose server turned out to have another generation, or whose connection turned out
+ * to be closed, are run once more.
  */
 #include <string.h>
 
@@ -61,7 +61,7 @@ static void deal(const mc_batch *batch, workspace *space, int64_t now_ms) {
     for (uint32_t i = 0; i < batch->count; i++) {
         if (batch->statuses[i] != JAY_OK) continue;
         jay_bytes key = mc_item_key(batch, i);
-        mc_server *server = mc_server_of(batch->backend, key.data, key.size, now_ms);
+        mc_server *server = jayi_mc_server_of(batch->backend, key.data, key.size, now_ms);
         mc_lane *lane = &space->lanes[server - batch->backend->servers];
         if (lane->first == MC_NO_ITEM) {
             lane->first = i;
@@ -82,8 +82,7 @@ static void deal(const mc_batch *batch, workspace *space, int64_t now_ms) {
 /* What an earlier round has found in a lane is let go. */
 static void forget(const mc_batch *batch, const mc_lane *lane) {
     for (uint32_t i = lane->first; i != MC_NO_ITEM; i = batch->next[i]) {
-        if (batch->kind == MC_GET && batch->statuses[i] == JAY_OK &&
-            batch->values[i].pin != NULL) {
+        if (batch->kind == MC_GET && batch->statuses[i] == JAY_OK && batch->values[i].pin != NULL) {
             jayi_free(&batch->backend->allocator, batch->values[i].pin);
             batch->values[i] = (jay_value)JAY_VALUE_INIT;
         }
@@ -97,18 +96,18 @@ static void begin_lanes(const mc_batch *batch, workspace *space, int64_t now_ms)
         if (!lane->again) continue;
         lane->has_run = true;
         jayi_link *link = NULL;
-        int status = jayi_link_acquire(&lane->server->pool, now_ms, batch->deadline_ms, &link,
-                                       &lane->error);
+        int status =
+            jayi_link_acquire(&lane->server->pool, now_ms, batch->deadline_ms, &link, &lane->error);
         forget(batch, lane);
         if (status == JAY_OK) {
-            mc_lane_begin(batch, lane, link);
+            jayi_mc_lane_begin(batch, lane, link);
         } else {
             lane->again = false;
             lane->was_reused = lane->has_heard = false;
             lane->to_reply = lane->first;
             lane->block = NULL;
             lane->status = JAY_OK;
-            mc_lane_fail(batch, lane, status);
+            jayi_mc_lane_fail(batch, lane, status);
         }
     }
 }
@@ -119,7 +118,7 @@ static bool await_lanes(const mc_batch *batch, workspace *space) {
     for (size_t i = 0; i < space->used_count; i++) {
         mc_lane *lane = &space->lanes[space->used[i]];
         if (lane->link == NULL) continue;
-        int events = mc_lane_events(lane);
+        int events = jayi_mc_lane_events(lane);
         if (space->used_count == 1)
             return jayi_stream_wait(&lane->link->stream, events, batch->deadline_ms);
         jayi_stream *stream = &lane->link->stream;
@@ -136,7 +135,7 @@ static void fail_open_lanes(const mc_batch *batch, workspace *space) {
         mc_lane *lane = &space->lanes[space->used[i]];
         if (lane->link == NULL) continue;
         (void)jayi_link_late(lane->link, &lane->error);
-        mc_lane_fail(batch, lane, JAY_E_TIMEOUT);
+        jayi_mc_lane_fail(batch, lane, JAY_E_TIMEOUT);
     }
 }
 
@@ -145,7 +144,7 @@ static void run_lanes(const mc_batch *batch, workspace *space) {
         size_t open = 0;
         for (size_t i = 0; i < space->used_count; i++) {
             mc_lane *lane = &space->lanes[space->used[i]];
-            if (lane->link != NULL) mc_lane_move(batch, lane);
+            if (lane->link != NULL) jayi_mc_lane_move(batch, lane);
             open += lane->link != NULL;
         }
         if (open == 0) return;
@@ -158,15 +157,14 @@ static void run_lanes(const mc_batch *batch, workspace *space) {
 
 /* Whether a lane has to be run once more; makes sure then that the handle knows the generation. */
 static bool must_repeat(const mc_batch *batch, mc_lane *lane) {
-    bool was_closed =
-        lane->status == JAY_E_UNREACHABLE && lane->was_reused && !lane->has_heard;
+    bool was_closed = lane->status == JAY_E_UNREACHABLE && lane->was_reused && !lane->has_heard;
     bool is_other = batch->backend->has_generations && lane->has_heard &&
                     (lane->current != lane->generation || lane->current == 0);
     if (!was_closed && !is_other) return false;
     if (is_other) {
         /* Any call on the server agrees with it on a generation. */
         jay_bytes key = mc_item_key(batch, lane->first);
-        (void)mc_has(batch->backend, key.data, key.size, &lane->error);
+        (void)jayi_mc_has(batch->backend, key.data, key.size, &lane->error);
     }
     return true;
 }
@@ -193,16 +191,17 @@ static void report(const mc_batch *batch, const workspace *space, int64_t now_ms
     for (uint32_t i = 0; i < batch->count; i++) {
         if (batch->statuses[i] >= 0) continue;
         jay_bytes key = mc_item_key(batch, i);
-        const mc_server *server = mc_server_of(batch->backend, key.data, key.size, now_ms);
+        const mc_server *server = jayi_mc_server_of(batch->backend, key.data, key.size, now_ms);
         const mc_lane *lane = &space->lanes[server - batch->backend->servers];
-        if (lane->first != MC_NO_ITEM && lane->error.code == batch->statuses[i]) *error = lane->error;
+        if (lane->first != MC_NO_ITEM && lane->error.code == batch->statuses[i])
+            *error = lane->error;
         return;
     }
 }
 
 static void fail_all(const mc_batch *batch, jay_error *error) {
-    int status = jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a batch of %zu keys",
-                               batch->count);
+    int status =
+        jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a batch of %zu keys", batch->count);
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->statuses[i] == JAY_OK) batch->statuses[i] = status;
     }
@@ -224,8 +223,8 @@ static bool run_batch(mc_batch *batch, workspace *space, jay_error *error) {
 
 /* ---- the table's functions ---- */
 
-void mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count, jay_value *ret_values,
-                 int *statuses, jay_error *error) {
+void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
+                      jay_value *ret_values, int *statuses, jay_error *error) {
     mc_batch batch = {.backend = backend,
                       .kind = MC_GET,
                       .keys = keys,
@@ -237,7 +236,7 @@ void mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count, jay_
     for (size_t i = 0; i < count; i++) {
         /* Values in parts take further round trips. */
         if ((batch.marks[i] & MC_MARK_ALONE) != 0)
-            statuses[i] = mc_get(backend, keys[i].data, keys[i].size, &ret_values[i], error);
+            statuses[i] = jayi_mc_get(backend, keys[i].data, keys[i].size, &ret_values[i], error);
         statuses[i] = mc_read_status(backend, statuses[i]);
     }
     jayi_free(&backend->allocator, space.memory);
@@ -248,7 +247,7 @@ static bool is_simple(const jay_backend *backend, const jay_pair *pair) {
     size_t key_size = pair->key.size + MC_GENERATION_DIGITS + 1;
     return key_size <= JAYI_MC_RAW_KEY_MAX && *(const char *)pair->key.data != '\0' &&
            pair->value.size <= MC_VALUE_MAX &&
-           !mc_needs_parts(backend, key_size, pair->value.size);
+           !jayi_mc_needs_parts(backend, key_size, pair->value.size);
 }
 
 static void set_each(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
@@ -264,14 +263,14 @@ static void set_each(jay_backend *backend, const jay_pair *pairs, size_t count, 
                            .value_size = pairs[i].value.size,
                            .ttl_ms = pairs[i].ttl_ms};
         jay_error once;
-        statuses[i] = mc_write(backend, &write, &once);
+        statuses[i] = jayi_mc_write(backend, &write, &once);
         if (statuses[i] < 0 && !has_failed) *error = once;
         has_failed |= statuses[i] < 0;
     }
 }
 
-void mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
-                 jay_error *error) {
+void jayi_mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
+                      jay_error *error) {
     for (size_t i = 0; i < count; i++) {
         /* In the order of the keys, for the sake of those that come twice. */
         if (statuses[i] == JAY_OK && !is_simple(backend, &pairs[i])) {
@@ -285,13 +284,10 @@ void mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int 
     if (run_batch(&batch, &space, error)) jayi_free(&backend->allocator, space.memory);
 }
 
-void mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
-                    jay_error *error) {
-    mc_batch batch = {.backend = backend,
-                      .kind = MC_DELETE,
-                      .keys = keys,
-                      .statuses = statuses,
-                      .count = count};
+void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
+                         jay_error *error) {
+    mc_batch batch = {
+        .backend = backend, .kind = MC_DELETE, .keys = keys, .statuses = statuses, .count = count};
     workspace space;
     if (run_batch(&batch, &space, error)) jayi_free(&backend->allocator, space.memory);
 }

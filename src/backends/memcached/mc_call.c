@@ -16,12 +16,12 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-void mc_format_generation(uint64_t generation, char digits[MC_GENERATION_DIGITS]) {
+void jayi_mc_format_generation(uint64_t generation, char digits[MC_GENERATION_DIGITS]) {
     for (size_t i = 0; i < MC_GENERATION_DIGITS; i++)
         digits[i] = hex_digits[generation >> (60 - 4 * i) & 15];
 }
 
-uint64_t mc_parse_generation(const char *digits, size_t size) {
+uint64_t jayi_mc_parse_generation(const char *digits, size_t size) {
     uint64_t generation = 0;
     if (size != MC_GENERATION_DIGITS) return 0;
     for (size_t i = 0; i < size; i++) {
@@ -33,16 +33,16 @@ uint64_t mc_parse_generation(const char *digits, size_t size) {
 }
 
 /* At random: one that has been lost with its server must never come again. */
-uint64_t mc_new_generation(void) {
+uint64_t jayi_mc_new_generation(void) {
     uint64_t generation = jayi_random_seed();
     return generation != 0 ? generation : 1;
 }
 
-void mc_put_generation(const jay_backend *backend, const void *key, size_t key_size,
-                       uint64_t generation, char *room) {
+void jayi_mc_put_generation(const jay_backend *backend, const void *key, size_t key_size,
+                            uint64_t generation, char *room) {
     size_t prefix_size = backend->prefix_size;
     memcpy(room, key, prefix_size);
-    mc_format_generation(generation, room + prefix_size);
+    jayi_mc_format_generation(generation, room + prefix_size);
     room += prefix_size + MC_GENERATION_DIGITS;
     *room++ = ':';
     memcpy(room, (const char *)key + prefix_size, key_size - prefix_size);
@@ -55,18 +55,19 @@ static bool checks_generation(const mc_call *call) {
 /* Moves the call's key to another generation, in place. */
 static void set_generation(mc_call *call, uint64_t generation) {
     char *raw = call->allocated != NULL ? call->allocated : call->room;
-    mc_format_generation(generation, raw + call->backend->prefix_size);
+    jayi_mc_format_generation(generation, raw + call->backend->prefix_size);
     call->generation = generation;
     jayi_mc_key_encode(call->raw, call->raw_size, &call->key);
 }
 
 /* ---- begin and end ---- */
 
-mc_server *mc_server_of(jay_backend *backend, const void *key, size_t key_size, int64_t now_ms) {
-    mc_server *first = &backend->servers[mc_ring_find(&backend->ring, key, key_size, 0)];
+mc_server *jayi_mc_server_of(jay_backend *backend, const void *key, size_t key_size,
+                             int64_t now_ms) {
+    mc_server *first = &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, 0)];
     if (!backend->fails_over || !jayi_pool_is_out(&first->pool, now_ms)) return first;
     for (size_t skip = 1; skip < backend->server_count; skip++) {
-        mc_server *next = &backend->servers[mc_ring_find(&backend->ring, key, key_size, skip)];
+        mc_server *next = &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, skip)];
         if (!jayi_pool_is_out(&next->pool, now_ms)) return next;
     }
     return first;
@@ -88,26 +89,26 @@ static int begin_key(mc_call *call, const void *key, size_t key_size) {
         }
         char *raw = call->allocated != NULL ? call->allocated : call->room;
         call->generation = atomic_load(&call->server->generation);
-        mc_put_generation(backend, key, key_size, call->generation, raw);
+        jayi_mc_put_generation(backend, key, key_size, call->generation, raw);
         call->raw = raw;
     }
     jayi_mc_key_encode(call->raw, call->raw_size, &call->key);
     return JAY_OK;
 }
 
-int mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t key_size,
-             jay_error *error) {
+int jayi_mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t key_size,
+                  jay_error *error) {
     call->backend = backend;
     call->error = error;
     call->now_ms = jayi_clock_coarse_ms();
     call->deadline_ms = call->now_ms + backend->call_ms;
-    call->server = mc_server_of(backend, key, key_size, call->now_ms);
+    call->server = jayi_mc_server_of(backend, key, key_size, call->now_ms);
     call->is_clean = true;
     call->skips_generation = false;
     int status = begin_key(call, key, key_size);
     if (status != JAY_OK) return status;
-    status = jayi_link_acquire(&call->server->pool, call->now_ms, call->deadline_ms, &call->link,
-                               error);
+    status =
+        jayi_link_acquire(&call->server->pool, call->now_ms, call->deadline_ms, &call->link, error);
     if (status != JAY_OK && call->allocated != NULL)
         jayi_free(&backend->allocator, call->allocated);
     if (status != JAY_OK) return status;
@@ -115,7 +116,7 @@ int mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t key_si
     return JAY_OK;
 }
 
-int mc_end(mc_call *call, int status) {
+int jayi_mc_end(mc_call *call, int status) {
     if (call->link != NULL) {
         /* Bytes that nobody asked for would be the next call's reply. */
         bool is_empty = call->link->in_begin == call->link->in_end;
@@ -214,7 +215,7 @@ static int take_line_end(mc_call *call) {
     return status;
 }
 
-int mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
+int jayi_mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
     size_t size = (size_t)reply->value_size;
     int status = jayi_link_read(call->link, to, size, call->deadline_ms, call->error);
     if (status == JAY_OK) status = take_line_end(call);
@@ -222,7 +223,7 @@ int mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
     return status;
 }
 
-int mc_skip_value(mc_call *call, const jayi_mc_reply *reply) {
+int jayi_mc_skip_value(mc_call *call, const jayi_mc_reply *reply) {
     char scrap[4096];
     uint64_t left = reply->value_size;
     int status = JAY_OK;
@@ -246,7 +247,7 @@ static void copy_words(const jayi_mc_reply *reply, char *to, size_t capacity) {
     to[size] = '\0';
 }
 
-int mc_refused(const jayi_mc_reply *reply, jay_error *error) {
+int jayi_mc_refused(const jayi_mc_reply *reply, jay_error *error) {
     char words[100];
     copy_words(reply, words, sizeof words);
     if (reply->code == JAYI_MC_SERVER_ERROR && strncmp(words, "object too large", 16) == 0)
@@ -254,8 +255,8 @@ int mc_refused(const jayi_mc_reply *reply, jay_error *error) {
                              "the value is larger than the server takes; raise its -I, or open "
                              "the cache with big=split");
     if (reply->code == JAYI_MC_SERVER_ERROR && strncmp(words, "out of memory", 13) == 0)
-        return jay_error_set(error, JAY_E_FULL, 0,
-                             "the server is out of memory: %s; raise its -m", words);
+        return jay_error_set(error, JAY_E_FULL, 0, "the server is out of memory: %s; raise its -m",
+                             words);
     if (reply->code == JAYI_MC_CLIENT_ERROR && strncmp(words, "unauthenticated", 15) == 0)
         return jay_error_set(error, JAY_E_AUTH, 0,
                              "the server wants a login; put user:password@ before its name");
@@ -280,7 +281,7 @@ static int add_generation(mc_call *call) {
     char digits[MC_GENERATION_DIGITS];
     jayi_mc_reply reply;
     jayi_mc_store store = {.value_size = sizeof digits, .mode = JAYI_MC_ADD};
-    mc_format_generation(mc_new_generation(), digits);
+    jayi_mc_format_generation(jayi_mc_new_generation(), digits);
     size_t size = jayi_mc_compose_store(call->link->out, &call->backend->generation_key, &store);
     struct iovec parts[3] = {
         {call->link->out, size}, {digits, sizeof digits}, {(void *)(uintptr_t) "\r\n", 2}};
@@ -290,7 +291,7 @@ static int add_generation(mc_call *call) {
     if (status != JAY_OK) return status;
     call->is_clean = is_in_step(&reply);
     bool is_there = reply.code == JAYI_MC_HD || reply.code == JAYI_MC_NS;
-    return is_there ? JAY_OK : mc_refused(&reply, call->error);
+    return is_there ? JAY_OK : jayi_mc_refused(&reply, call->error);
 }
 
 /* Reads what the server says its generation is; 0: it has none. */
@@ -301,11 +302,11 @@ static int read_generation(mc_call *call, uint64_t *ret_generation) {
     if (status != JAY_OK) return status;
     *ret_generation = 0;
     if (reply.code == JAYI_MC_EN) return JAY_OK;
-    if (reply.code != JAYI_MC_VA) return mc_refused(&reply, call->error);
-    if (reply.value_size != sizeof digits) return mc_skip_value(call, &reply);
-    status = mc_take_value(call, &reply, digits);
+    if (reply.code != JAYI_MC_VA) return jayi_mc_refused(&reply, call->error);
+    if (reply.value_size != sizeof digits) return jayi_mc_skip_value(call, &reply);
+    status = jayi_mc_take_value(call, &reply, digits);
     call->is_clean = false;
-    if (status == JAY_OK) *ret_generation = mc_parse_generation(digits, sizeof digits);
+    if (status == JAY_OK) *ret_generation = jayi_mc_parse_generation(digits, sizeof digits);
     return status;
 }
 
@@ -316,8 +317,7 @@ static int exchange(mc_call *call, const mc_command *command, uint64_t *ret_gene
                     jayi_mc_reply *ret_reply) {
     *ret_generation = call->generation;
     int status = send_command(call, command);
-    if (status == JAY_OK && checks_generation(call))
-        status = read_generation(call, ret_generation);
+    if (status == JAY_OK && checks_generation(call)) status = read_generation(call, ret_generation);
     if (status == JAY_OK) status = read_head(call, ret_reply);
     if (status == JAY_OK) call->is_clean = !ret_reply->has_value && is_in_step(ret_reply);
     return status;
@@ -340,14 +340,14 @@ static int exchange_again(mc_call *call, const mc_command *command, uint64_t *re
     }
 }
 
-int mc_run(mc_call *call, const mc_command *command, jayi_mc_reply *ret_reply) {
+int jayi_mc_run(mc_call *call, const mc_command *command, jayi_mc_reply *ret_reply) {
     for (int i = 0; i < GENERATION_TRIES; i++) {
         uint64_t generation;
         int status = exchange_again(call, command, &generation, ret_reply);
         if (status != JAY_OK || !checks_generation(call)) return status;
         if (generation == call->generation && generation != 0) return JAY_OK;
-        if (ret_reply->has_value) status = mc_skip_value(call, ret_reply);
-        if (status == JAY_OK && !call->is_clean) return mc_refused(ret_reply, call->error);
+        if (ret_reply->has_value) status = jayi_mc_skip_value(call, ret_reply);
+        if (status == JAY_OK && !call->is_clean) return jayi_mc_refused(ret_reply, call->error);
         if (status == JAY_OK && generation == 0) status = add_generation(call);
         if (status != JAY_OK) return status;
         if (generation == 0) continue;

@@ -2,16 +2,16 @@
  * mc_counter.c - inc: atomic, signed, and without moving the expiry.
  *
  * memcached's own arithmetic is unsigned, wraps around, takes " 7" and "007" for numbers, and pads
- * a number that has become shorter with spaces. So the entry is read first, and then changed only if it
- * is still the one that was read (its cas).
+ * a number that has become shorter with spaces. So the entry is read first, and then changed only
+ * if it is still the one that was read (its cas).
  *
  * An entry without expiry is changed by storing the new number. For one with an expiry that would
  * count its seconds anew, and one that is changed all the time would never end; so that is
  * changed by `ma`, which leaves the expiry alone, where the old and the new number are as the
- * server writes them. memcached 1.6 has a race there: who reads an entry while `ma` changes it may get the
- * old number with the new cas. The old entry cannot be read a second time, so two reads that agree are
- * right. A number that goes up needs none of this: whatever number is there by then, `ma` adds to it
- * rightly.
+ * server writes them. memcached 1.6 has a race there: who reads an entry while `ma` changes it may
+ * get the old number with the new cas. The old entry cannot be read a second time, so two reads
+ * that agree are right. A number that goes up needs none of this: whatever number is there by then,
+ * `ma` adds to it rightly.
  */
 #include <string.h>
 
@@ -33,14 +33,14 @@ static bool server_can(const mc_found *found, int64_t before, int64_t after) {
 static int add_on_server(mc_call *call, uint64_t cas, int64_t delta, int64_t *ret_number) {
     mc_command command = {.kind = MC_ADD, .is_once = true, .store = {.cas = cas}, .delta = delta};
     jayi_mc_reply reply;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
     if (reply.code == JAYI_MC_EX || reply.code == JAYI_MC_NF) return JAY_CHANGED;
     char text[JAYI_DECIMAL_MAX];
     if (reply.code != JAYI_MC_VA || reply.value_size > sizeof text)
-        return mc_refused(&reply, call->error);
+        return jayi_mc_refused(&reply, call->error);
     int64_t number = 0;
-    status = mc_take_value(call, &reply, text);
+    status = jayi_mc_take_value(call, &reply, text);
     if (status != JAY_OK) return status;
     if (!jayi_decimal_parse(text, (size_t)reply.value_size, &number))
         return jay_error_set(call->error, JAY_E_PROTOCOL, 0, "the server's number is none");
@@ -62,19 +62,19 @@ static int store_number(mc_call *call, const mc_found *found, int64_t after) {
         write.ttl_ms = found->deadline_ms - jayi_clock_wall_ms();
         if (write.ttl_ms < 1) write.ttl_ms = 1;
     }
-    mc_store_command(call->raw, call->raw_size, &call->key, &write, 0, header, &command);
-    if (found->deadline_ms == 0) command.store.exptime = mc_exptime_of_rest(found->rest_s);
+    jayi_mc_store_command(call->raw, call->raw_size, &call->key, &write, 0, header, &command);
+    if (found->deadline_ms == 0) command.store.exptime = jayi_mc_exptime_of_rest(found->rest_s);
     if (!found->has_envelope && command.store.flags == 0) command.store.flags = found->flags;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
     if (reply.code == JAYI_MC_EX || reply.code == JAYI_MC_NF) return JAY_CHANGED;
-    return reply.code == JAYI_MC_HD ? JAY_OK : mc_refused(&reply, call->error);
+    return reply.code == JAYI_MC_HD ? JAY_OK : jayi_mc_refused(&reply, call->error);
 }
 
 /* Whether a second look finds the entry as it was found. */
 static int check_settled(mc_call *call, const mc_found *found) {
     mc_found again = {0};
-    int status = mc_find(call, " v f c", &again);
+    int status = jayi_mc_find(call, " v f c", &again);
     if (status == JAY_MISS) return JAY_CHANGED;
     if (status != JAY_OK) return status;
     bool is_same = again.cas == found->cas && again.size == found->size &&
@@ -111,7 +111,7 @@ static int create(mc_call *call, int64_t delta, int64_t ttl_ms, int64_t *ret_num
                            .value = text,
                            .value_size = jayi_decimal_format(delta, text),
                            .ttl_ms = ttl_ms};
-        int status = mc_store(call, &write);
+        int status = jayi_mc_put(call, &write);
         if (status == JAY_EXISTS) return JAY_CHANGED;
         if (status != JAY_OK) return status;
     }
@@ -119,15 +119,15 @@ static int create(mc_call *call, int64_t delta, int64_t ttl_ms, int64_t *ret_num
     return JAY_OK;
 }
 
-int mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta, int64_t ttl_ms,
-           int64_t *ret_number, jay_error *error) {
+int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                int64_t ttl_ms, int64_t *ret_number, jay_error *error) {
     mc_call call;
-    int status = mc_begin(&call, backend, key, key_size, error);
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status != JAY_OK) return status;
     status = JAY_CHANGED;
     while (status == JAY_CHANGED && jayi_clock_coarse_ms() < call.deadline_ms) {
         mc_found found = {0};
-        status = mc_find(&call, " v f c t", &found);
+        status = jayi_mc_find(&call, " v f c t", &found);
         if (status == JAY_OK) {
             status = change(&call, &found, delta, ret_number);
             jayi_free(&backend->allocator, found.block);
@@ -137,5 +137,5 @@ int mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta
     }
     if (status == JAY_CHANGED)
         status = jay_error_set(error, JAY_E_BUSY, 0, "the counter kept changing");
-    return mc_end(&call, status);
+    return jayi_mc_end(&call, status);
 }

@@ -15,7 +15,7 @@ static uint64_t take(const unsigned char *from, size_t size) {
     return number;
 }
 
-void mc_envelope_write(const mc_envelope *envelope, unsigned char out[MC_ENVELOPE_BYTES]) {
+void jayi_mc_envelope_write(const mc_envelope *envelope, unsigned char out[MC_ENVELOPE_BYTES]) {
     memcpy(out, "JAY1", 4);
     put(out + 4, envelope->key_size, 4);
     put(out + 8, (uint64_t)envelope->deadline_ms, 8);
@@ -23,7 +23,7 @@ void mc_envelope_write(const mc_envelope *envelope, unsigned char out[MC_ENVELOP
     put(out + 24, envelope->stamp, 8);
 }
 
-bool mc_envelope_read(const void *bytes, size_t size, mc_envelope *ret_envelope) {
+bool jayi_mc_envelope_read(const void *bytes, size_t size, mc_envelope *ret_envelope) {
     const unsigned char *at = bytes;
     if (size < MC_ENVELOPE_BYTES || memcmp(at, "JAY1", 4) != 0) return false;
     mc_envelope found = {.key_size = (size_t)take(at + 4, 4),

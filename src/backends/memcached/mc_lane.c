@@ -12,16 +12,16 @@
 /* A command with a value to copy needs no more room than this, nor does a group of one key. */
 #define ITEM_ROOM (JAYI_MC_LINE_MAX + COPY_MAX + MC_ENVELOPE_BYTES + 2)
 
-jay_bytes mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item) {
+jay_bytes jayi_mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item) {
     jay_bytes key = mc_item_key(batch, item);
     if (!batch->backend->has_generations) return key;
-    mc_put_generation(batch->backend, key.data, key.size, lane->generation, batch->scratch);
+    jayi_mc_put_generation(batch->backend, key.data, key.size, lane->generation, batch->scratch);
     return (jay_bytes){batch->scratch, key.size + MC_GENERATION_DIGITS + 1};
 }
 
 /* ---- beginning and ending ---- */
 
-void mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link) {
+void jayi_mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link) {
     lane->link = link;
     lane->was_reused = link->is_reused;
     lane->status = JAY_OK;
@@ -45,7 +45,7 @@ static void set_status(const mc_batch *batch, mc_lane *lane, uint32_t item, int 
     if (status < 0 && lane->status == JAY_OK) lane->status = status;
 }
 
-void mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status) {
+void jayi_mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status) {
     if (lane->link != NULL) jayi_link_discard(lane->link, status);
     lane->link = NULL;
     jayi_free(&batch->backend->allocator, lane->block);
@@ -101,7 +101,7 @@ static bool compose_store(const mc_batch *batch, mc_lane *lane, char *out, const
                        .value_size = pair->value.size,
                        .ttl_ms = pair->ttl_ms};
     mc_command command;
-    mc_store_command(NULL, 0, key, &write, 0, lane->header, &command);
+    jayi_mc_store_command(NULL, 0, key, &write, 0, lane->header, &command);
     char *to = out + jayi_mc_compose_store(out, key, &command.store);
     if (command.parts[0].iov_len > 0) memcpy(to, lane->header, MC_ENVELOPE_BYTES);
     to += command.parts[0].iov_len;
@@ -132,7 +132,7 @@ static void compose_more(const mc_batch *batch, mc_lane *lane) {
         jayi_mc_key key;
         size_t size = 0;
         uint32_t item = lane->to_send;
-        jay_bytes raw = mc_item_raw(batch, lane, item);
+        jay_bytes raw = jayi_mc_item_raw(batch, lane, item);
         jayi_mc_key_encode(raw.data, raw.size, &key);
         batch->marks[item] = 0;
         if (is_text(batch, &key)) {
@@ -179,7 +179,7 @@ static int send_some(const mc_batch *batch, mc_lane *lane) {
     return JAY_OK;
 }
 
-int mc_lane_events(const mc_lane *lane) {
+int jayi_mc_lane_events(const mc_lane *lane) {
     return lane->part_begin < lane->part_end ? POLLIN | POLLOUT : POLLIN;
 }
 
@@ -203,8 +203,8 @@ static void finish_value(const mc_batch *batch, mc_lane *lane) {
     found.block[found.size] = '\0';
     int status = JAY_OK;
     if (found.flags == MC_ENVELOPE) {
-        jay_bytes raw = mc_item_raw(batch, lane, item);
-        status = mc_open_envelope(&found, raw.data, raw.size, &lane->error);
+        jay_bytes raw = jayi_mc_item_raw(batch, lane, item);
+        status = jayi_mc_open_envelope(&found, raw.data, raw.size, &lane->error);
         if (status == JAY_OK && found.envelope.stamp != 0) {
             batch->marks[item] |= MC_MARK_ALONE;
             status = JAY_MISS;
@@ -229,8 +229,7 @@ static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
     *ret_is_whole = false;
     while (lane->left > 0) {
         size_t got = 0;
-        int status =
-            jayi_link_read_now(lane->link, lane->to, lane->left, &got, &lane->error);
+        int status = jayi_link_read_now(lane->link, lane->to, lane->left, &got, &lane->error);
         if (status != JAY_OK || got == 0) return status;
         lane->to += got;
         lane->left -= got;
@@ -245,7 +244,7 @@ static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
     link->in_begin += 2;
     *ret_is_whole = true;
     if (lane->reading == MC_READS_GENERATION) {
-        lane->current = mc_parse_generation(lane->digits, sizeof lane->digits);
+        lane->current = jayi_mc_parse_generation(lane->digits, sizeof lane->digits);
         lane->awaits_generation = false;
     } else {
         finish_value(batch, lane);
@@ -275,16 +274,17 @@ static int take_generation(mc_lane *lane, const jayi_mc_reply *reply) {
         lane->left = sizeof lane->digits;
         return JAY_OK;
     }
-    if (reply->code != JAYI_MC_EN) return mc_refused(reply, &lane->error);
+    if (reply->code != JAYI_MC_EN) return jayi_mc_refused(reply, &lane->error);
     lane->current = 0;
     lane->awaits_generation = false;
     return JAY_OK;
 }
 
-/* A line in answer to `gets`: VALUE for a key of the group, which those before it are not, or END. */
+/* A line in answer to `gets`: VALUE for a key of the group, which those before it are not, or END.
+ */
 static int take_group_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
     bool is_end = reply->code == JAYI_MC_END;
-    if (!is_end && reply->code != JAYI_MC_VALUE) return mc_refused(reply, &lane->error);
+    if (!is_end && reply->code != JAYI_MC_VALUE) return jayi_mc_refused(reply, &lane->error);
     if (lane->awaits_end) {
         lane->awaits_end = false;
         return is_end ? JAY_OK : garbled(lane);
@@ -292,8 +292,7 @@ static int take_group_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_r
     for (;;) {
         jay_bytes key = mc_item_key(batch, lane->to_reply);
         bool is_last = (batch->marks[lane->to_reply] & MC_MARK_LAST) != 0;
-        if (!is_end && key.size == reply->text_size &&
-            memcmp(key.data, reply->text, key.size) == 0)
+        if (!is_end && key.size == reply->text_size && memcmp(key.data, reply->text, key.size) == 0)
             return begin_value(batch, lane, reply);
         hear(batch, lane, JAY_MISS);
         if (is_last) return is_end ? JAY_OK : garbled(lane);
@@ -318,13 +317,13 @@ static int take_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *
         status = JAY_MISS;
         break;
     case JAYI_MC_SERVER_ERROR:
-        status = mc_refused(reply, &lane->error);
+        status = jayi_mc_refused(reply, &lane->error);
         break;
     default:
-        return mc_refused(reply, &lane->error);
+        return jayi_mc_refused(reply, &lane->error);
     }
-    bool is_likely = batch->kind == MC_GET ? reply->code == JAYI_MC_EN || status < 0
-                                           : reply->code != JAYI_MC_EN;
+    bool is_likely =
+        batch->kind == MC_GET ? reply->code == JAYI_MC_EN || status < 0 : reply->code != JAYI_MC_EN;
     if (!is_likely) return garbled(lane);
     hear(batch, lane, status);
     return JAY_OK;
@@ -365,7 +364,7 @@ static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send
     return JAY_OK;
 }
 
-void mc_lane_move(const mc_batch *batch, mc_lane *lane) {
+void jayi_mc_lane_move(const mc_batch *batch, mc_lane *lane) {
     int status;
     bool may_send = false;
     do {
@@ -373,7 +372,7 @@ void mc_lane_move(const mc_batch *batch, mc_lane *lane) {
         if (status == JAY_OK) status = receive_some(batch, lane, &may_send);
     } while (status == JAY_OK && may_send && lane->part_begin == lane->part_end);
     if (status != JAY_OK) {
-        mc_lane_fail(batch, lane, status);
+        jayi_mc_lane_fail(batch, lane, status);
     } else if (is_over(lane) && lane->link->in_begin == lane->link->in_end) {
         jayi_link_release(lane->link, batch->deadline_ms - batch->backend->call_ms);
         lane->link = NULL;

@@ -1,11 +1,11 @@
 /*
  * mc_lane.h - the part of a batch that goes to one server.
  *
- * A lane has a link, on which it sends its items' commands and reads their replies, both in the order of
- * the keys and neither waiting for the other. Lookups of plain keys go as `gets key key ...`,
- * MC_GROUP of them a line, which the server answers with a VALUE for each it has and an END; all
- * else goes as one meta command an item. Of lookups at most MC_WINDOW are on their way at a time, so that
- * a batch of any size asks the server to hold a bounded number of replies.
+ * A lane has a link, on which it sends its items' commands and reads their replies, both in the
+ * order of the keys and neither waiting for the other. Lookups of plain keys go as `gets key key
+ * ...`, MC_GROUP of them a line, which the server answers with a VALUE for each it has and an END;
+ * all else goes as one meta command an item. Of lookups at most MC_WINDOW are on their way at a
+ * time, so that a batch of any size asks the server to hold a bounded number of replies.
  */
 #ifndef JAYI_MC_LANE_H
 #define JAYI_MC_LANE_H
@@ -36,8 +36,8 @@ enum mc_reading { MC_READS_LINES, MC_READS_GENERATION, MC_READS_VALUE, MC_READS_
 
 typedef struct mc_lane {
     mc_server *server;
-    jayi_link *link;   /* NULL: not begun, or over */
-    uint32_t first;    /* its items, by `next` */
+    jayi_link *link; /* NULL: not begun, or over */
+    uint32_t first;  /* its items, by `next` */
     uint32_t last;
     uint32_t to_send;  /* the next item to send ... */
     uint32_t to_reply; /* ... and to hear of */
@@ -57,23 +57,23 @@ typedef struct mc_lane {
     bool awaits_end; /* all items of a text group are heard of */
     bool has_heard;
     bool was_reused; /* the link had served before */
-    bool again;   /* to be run, or once more */
-    bool has_run; /* in this round */
-    int status; /* the first failure */
+    bool again;      /* to be run, or once more */
+    bool has_run;    /* in this round */
+    int status;      /* the first failure */
     jay_error error;
 } mc_lane;
 
 /* Begins on a link: to be sent from the first item on. */
-void mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link);
+void jayi_mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link);
 
 /* Sends and receives what can be without waiting. The lane is over when its link is NULL. */
-void mc_lane_move(const mc_batch *batch, mc_lane *lane);
+void jayi_mc_lane_move(const mc_batch *batch, mc_lane *lane);
 
 /* Ends a lane that has failed: its remaining items have the status. */
-void mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status);
+void jayi_mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status);
 
 /* What to poll its descriptor for. */
-int mc_lane_events(const mc_lane *lane);
+int jayi_mc_lane_events(const mc_lane *lane);
 
 /* The key of an item. */
 static inline jay_bytes mc_item_key(const mc_batch *batch, uint32_t item) {
@@ -81,6 +81,6 @@ static inline jay_bytes mc_item_key(const mc_batch *batch, uint32_t item) {
 }
 
 /* The key of an item as the server has it before encoding; good until the next call. */
-jay_bytes mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item);
+jay_bytes jayi_mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item);
 
 #endif

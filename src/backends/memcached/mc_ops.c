@@ -9,12 +9,12 @@
 
 /* ---- reading ---- */
 
-int mc_get(jay_backend *backend, const void *key, size_t key_size, jay_value *ret_value,
-           jay_error *error) {
+int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_value *ret_value,
+                jay_error *error) {
     mc_call call;
     mc_found found = {0};
-    int status = mc_begin(&call, backend, key, key_size, error);
-    if (status == JAY_OK) status = mc_end(&call, mc_find(&call, " v f c", &found));
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
+    if (status == JAY_OK) status = jayi_mc_end(&call, jayi_mc_find(&call, " v f c", &found));
     if (status != JAY_OK) return mc_read_status(backend, status);
     ret_value->data = found.data;
     ret_value->size = found.size;
@@ -24,14 +24,14 @@ int mc_get(jay_backend *backend, const void *key, size_t key_size, jay_value *re
     return JAY_OK;
 }
 
-void mc_release(jay_backend *backend, jay_value *value) {
+void jayi_mc_release(jay_backend *backend, jay_value *value) {
     jayi_free(&backend->allocator, value->pin);
 }
 
 /* An envelope must be read whole before it is known where the value is. */
 static int get_enveloped(mc_call *call, void *buffer, size_t capacity, size_t *ret_size) {
     mc_found found = {0};
-    int status = mc_find(call, " v f", &found);
+    int status = jayi_mc_find(call, " v f", &found);
     if (status != JAY_OK) return status;
     *ret_size = found.size;
     if (found.size > capacity) {
@@ -46,55 +46,55 @@ static int get_enveloped(mc_call *call, void *buffer, size_t capacity, size_t *r
 static int get_bare(mc_call *call, void *buffer, size_t capacity, size_t *ret_size) {
     mc_command command = {.kind = MC_GET, .flags = " v f"};
     jayi_mc_reply reply;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
     if (reply.code == JAYI_MC_EN) return JAY_MISS;
-    if (reply.code != JAYI_MC_VA) return mc_refused(&reply, call->error);
+    if (reply.code != JAYI_MC_VA) return jayi_mc_refused(&reply, call->error);
     bool is_enveloped = reply.flags == MC_ENVELOPE;
     bool fits = reply.value_size <= capacity;
-    status = fits && !is_enveloped ? mc_take_value(call, &reply, buffer)
-                                   : mc_skip_value(call, &reply);
+    status = fits && !is_enveloped ? jayi_mc_take_value(call, &reply, buffer)
+                                   : jayi_mc_skip_value(call, &reply);
     if (status != JAY_OK) return status;
     if (is_enveloped) return get_enveloped(call, buffer, capacity, ret_size);
     *ret_size = (size_t)reply.value_size;
     return fits ? JAY_OK : JAY_BUFFER_TOO_SMALL;
 }
 
-int mc_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,
-                size_t capacity, size_t *ret_size, jay_error *error) {
+int jayi_mc_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,
+                     size_t capacity, size_t *ret_size, jay_error *error) {
     mc_call call;
-    int status = mc_begin(&call, backend, key, key_size, error);
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status == JAY_OK) {
         status = call.key.is_hashed ? get_enveloped(&call, buffer, capacity, ret_size)
                                     : get_bare(&call, buffer, capacity, ret_size);
-        status = mc_end(&call, status);
+        status = jayi_mc_end(&call, status);
     }
     return mc_read_status(backend, status);
 }
 
 /* Runs a command whose reply is HD, or EN. */
 static int look(mc_call *call, const mc_command *command, jayi_mc_reply *ret_reply) {
-    int status = mc_run(call, command, ret_reply);
+    int status = jayi_mc_run(call, command, ret_reply);
     if (status != JAY_OK) return status;
     if (ret_reply->code == JAYI_MC_EN) return JAY_MISS;
-    return ret_reply->code == JAYI_MC_HD ? JAY_OK : mc_refused(ret_reply, call->error);
+    return ret_reply->code == JAYI_MC_HD ? JAY_OK : jayi_mc_refused(ret_reply, call->error);
 }
 
-int mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
+int jayi_mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     mc_call call;
     mc_command command = {.kind = MC_GET, .flags = ""};
     jayi_mc_reply reply;
-    int status = mc_begin(&call, backend, key, key_size, error);
-    if (status == JAY_OK) status = mc_end(&call, look(&call, &command, &reply));
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
+    if (status == JAY_OK) status = jayi_mc_end(&call, look(&call, &command, &reply));
     return mc_read_status(backend, status);
 }
 
 /* What is left of an entry, whose flags a look has shown. */
 static int find_ttl(mc_call *call, const jayi_mc_reply *reply, int64_t *ret_ttl_ms) {
-    int64_t ttl_ms = mc_ttl_of_rest(reply->ttl_s);
+    int64_t ttl_ms = jayi_mc_ttl_of_rest(reply->ttl_s);
     if (ttl_ms == JAY_TTL_FOREVER && reply->flags == MC_ENVELOPE) {
         mc_found found = {0};
-        int status = mc_find(call, " v f", &found);
+        int status = jayi_mc_find(call, " v f", &found);
         if (status != JAY_OK) return status;
         if (found.deadline_ms != 0) ttl_ms = found.deadline_ms - jayi_clock_wall_ms();
         jayi_free(&call->backend->allocator, found.block);
@@ -104,16 +104,16 @@ static int find_ttl(mc_call *call, const jayi_mc_reply *reply, int64_t *ret_ttl_
     return JAY_OK;
 }
 
-int mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t *ret_ttl_ms,
-           jay_error *error) {
+int jayi_mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t *ret_ttl_ms,
+                jay_error *error) {
     mc_call call;
     mc_command command = {.kind = MC_GET, .flags = " t f"};
     jayi_mc_reply reply;
-    int status = mc_begin(&call, backend, key, key_size, error);
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status != JAY_OK) return mc_read_status(backend, status);
     status = look(&call, &command, &reply);
     if (status == JAY_OK) status = find_ttl(&call, &reply, ret_ttl_ms);
-    return mc_read_status(backend, mc_end(&call, status));
+    return mc_read_status(backend, jayi_mc_end(&call, status));
 }
 
 /* ---- writing ---- */
@@ -132,7 +132,7 @@ static int status_of(const jayi_mc_reply *reply, int mode, jay_error *error) {
         if (mode == JAY_WRITE_REPLACE) return JAY_MISS;
         return jay_error_set(error, JAY_E_SERVER, 0, "the server did not store the value");
     default:
-        return mc_refused(reply, error);
+        return jayi_mc_refused(reply, error);
     }
 }
 
@@ -140,44 +140,44 @@ static int erase_version(mc_call *call, uint64_t version, bool is_any) {
     mc_command command = {.kind = MC_DELETE, .is_once = !is_any};
     if (!is_any) command.store.cas = version != 0 ? version : UINT64_MAX;
     jayi_mc_reply reply;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     return status == JAY_OK ? status_of(&reply, JAY_WRITE_CAS, call->error) : status;
 }
 
-int mc_store(mc_call *call, const jay_write *write) {
+int jayi_mc_put(mc_call *call, const jay_write *write) {
     unsigned char header[MC_ENVELOPE_BYTES];
     mc_command command;
     jayi_mc_reply reply;
     uint64_t stamp = 0;
     int status = JAY_OK;
-    if (mc_needs_parts(call->backend, call->raw_size, write->value_size)) {
-        status = mc_scatter(call, write, &stamp);
+    if (jayi_mc_needs_parts(call->backend, call->raw_size, write->value_size)) {
+        status = jayi_mc_scatter(call, write, &stamp);
         if (status != JAY_OK) return status;
     }
-    mc_store_command(call->raw, call->raw_size, &call->key, write, stamp, header, &command);
-    status = mc_run(call, &command, &reply);
+    jayi_mc_store_command(call->raw, call->raw_size, &call->key, write, stamp, header, &command);
+    status = jayi_mc_run(call, &command, &reply);
     return status == JAY_OK ? status_of(&reply, write->mode, call->error) : status;
 }
 
-int mc_write(jay_backend *backend, const jay_write *write, jay_error *error) {
+int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error) {
     if (write->value_size > MC_VALUE_MAX)
         return jay_error_set(error, JAY_E_TOO_BIG, 0, "a value of %zu bytes is over 1 GiB",
                              write->value_size);
     mc_call call;
-    int status = mc_begin(&call, backend, write->key, write->key_size, error);
+    int status = jayi_mc_begin(&call, backend, write->key, write->key_size, error);
     if (status != JAY_OK) return status;
     if (write->ttl_ms == JAY_TTL_EXPIRED) {
         status = erase_version(&call, write->version, false);
     } else {
-        status = mc_store(&call, write);
+        status = jayi_mc_put(&call, write);
     }
-    return mc_end(&call, status);
+    return jayi_mc_end(&call, status);
 }
 
-int mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
+int jayi_mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     mc_call call;
-    int status = mc_begin(&call, backend, key, key_size, error);
-    return status == JAY_OK ? mc_end(&call, erase_version(&call, 0, true)) : status;
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
+    return status == JAY_OK ? jayi_mc_end(&call, erase_version(&call, 0, true)) : status;
 }
 
 /* ---- touch ---- */
@@ -186,7 +186,7 @@ int mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *
 static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
     for (int i = 0; i < MC_ATTEMPTS; i++) {
         mc_found found = {0};
-        int status = mc_find(call, " v f c", &found);
+        int status = jayi_mc_find(call, " v f c", &found);
         if (status != JAY_OK) return status;
         if (!is_far && found.deadline_ms == 0 && found.envelope.stamp == 0) {
             /* The server has done it all. */
@@ -199,7 +199,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
                            .value_size = found.size,
                            .ttl_ms = ttl_ms,
                            .version = found.cas};
-        status = mc_store(call, &write);
+        status = jayi_mc_put(call, &write);
         jayi_free(&call->backend->allocator, found.block);
         if (status != JAY_CHANGED) return status;
     }
@@ -207,7 +207,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
 }
 
 static int touch_entry(mc_call *call, int64_t ttl_ms) {
-    mc_expiry expiry = mc_expiry_of(ttl_ms);
+    mc_expiry expiry = jayi_mc_expiry_of(ttl_ms);
     if (expiry.deadline_ms != 0) return touch_by_cas(call, ttl_ms, true);
     mc_command command = {.kind = MC_TOUCH, .store = {.exptime = expiry.exptime}};
     jayi_mc_reply reply;
@@ -216,10 +216,10 @@ static int touch_entry(mc_call *call, int64_t ttl_ms) {
     return touch_by_cas(call, ttl_ms, false);
 }
 
-int mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
-             jay_error *error) {
-    if (ttl_ms == JAY_TTL_EXPIRED) return mc_erase(backend, key, key_size, error);
+int jayi_mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                  jay_error *error) {
+    if (ttl_ms == JAY_TTL_EXPIRED) return jayi_mc_erase(backend, key, key_size, error);
     mc_call call;
-    int status = mc_begin(&call, backend, key, key_size, error);
-    return status == JAY_OK ? mc_end(&call, touch_entry(&call, ttl_ms)) : status;
+    int status = jayi_mc_begin(&call, backend, key, key_size, error);
+    return status == JAY_OK ? jayi_mc_end(&call, touch_entry(&call, ttl_ms)) : status;
 }

@@ -15,7 +15,7 @@
 /* What an item takes besides key and value, generously. */
 #define ITEM_OVERHEAD 256
 
-bool mc_needs_parts(const jay_backend *backend, size_t raw_size, size_t value_size) {
+bool jayi_mc_needs_parts(const jay_backend *backend, size_t raw_size, size_t value_size) {
     return backend->item_max != 0 &&
            value_size + raw_size + MC_ENVELOPE_BYTES + ITEM_OVERHEAD > backend->item_max;
 }
@@ -30,6 +30,14 @@ typedef struct part_name {
     uint64_t stamp;
     uint64_t number;
 } part_name;
+
+/* The key without its generation, which may turn out to be another while the parts are stored. */
+static void digest_key(const mc_call *call, part_name *name) {
+    size_t skipped = 0;
+    if (call->backend->has_generations)
+        skipped = call->backend->prefix_size + MC_GENERATION_DIGITS + 1;
+    jayi_sha256((const char *)call->raw + skipped, call->raw_size - skipped, name->digest);
+}
 
 /* A call under the key of a part, on the link of the entry's call. */
 static void name_part(mc_call *call, const part_name *name) {
@@ -53,18 +61,18 @@ static int store_part(mc_call *call, const char *data, size_t size, int64_t expt
                           .store = {.value_size = size, .exptime = exptime, .mode = JAYI_MC_SET},
                           .parts = {{(void *)(uintptr_t)data, size}}};
     jayi_mc_reply reply;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
-    return reply.code == JAYI_MC_HD ? JAY_OK : mc_refused(&reply, call->error);
+    return reply.code == JAYI_MC_HD ? JAY_OK : jayi_mc_refused(&reply, call->error);
 }
 
-int mc_scatter(mc_call *call, const jay_write *write, uint64_t *ret_stamp) {
-    part_name name = {.stamp = mc_new_generation()};
+int jayi_mc_scatter(mc_call *call, const jay_write *write, uint64_t *ret_stamp) {
+    part_name name = {.stamp = jayi_mc_new_generation()};
     size_t most = part_size_of(call->backend), left = write->value_size;
-    int64_t exptime = mc_expiry_of(write->ttl_ms).exptime;
+    int64_t exptime = jayi_mc_expiry_of(write->ttl_ms).exptime;
     const char *data = write->value;
     int status = JAY_OK;
-    jayi_sha256(call->raw, call->raw_size, name.digest);
+    digest_key(call, &name);
     while (left > 0 && status == JAY_OK) {
         size_t size = left < most ? left : most;
         name_part(call, &name);
@@ -82,17 +90,17 @@ int mc_scatter(mc_call *call, const jay_write *write, uint64_t *ret_stamp) {
 static int take_part(mc_call *call, char *to, size_t size) {
     mc_command command = {.kind = MC_GET, .flags = " v"};
     jayi_mc_reply reply;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
     if (reply.code == JAYI_MC_EN) return JAY_MISS;
-    if (reply.code != JAYI_MC_VA) return mc_refused(&reply, call->error);
-    if (reply.value_size == size) return mc_take_value(call, &reply, to);
+    if (reply.code != JAYI_MC_VA) return jayi_mc_refused(&reply, call->error);
+    if (reply.value_size == size) return jayi_mc_take_value(call, &reply, to);
     /* Cut by another part size than the one that stored it: as good as gone. */
-    status = mc_skip_value(call, &reply);
+    status = jayi_mc_skip_value(call, &reply);
     return status == JAY_OK ? JAY_MISS : status;
 }
 
-int mc_gather(mc_call *call, mc_found *found) {
+int jayi_mc_gather(mc_call *call, mc_found *found) {
     const jay_allocator *allocator = &call->backend->allocator;
     size_t most = part_size_of(call->backend), size = (size_t)found->envelope.value_size;
     if (call->backend->item_max == 0 || found->envelope.value_size > MC_VALUE_MAX) return JAY_MISS;
@@ -101,7 +109,7 @@ int mc_gather(mc_call *call, mc_found *found) {
         return jay_error_set(call->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
                              size);
     part_name name = {.stamp = found->envelope.stamp};
-    jayi_sha256(call->raw, call->raw_size, name.digest);
+    digest_key(call, &name);
     int status = JAY_OK;
     for (size_t at = 0; at < size && status == JAY_OK; at += most) {
         name_part(call, &name);

@@ -47,8 +47,8 @@ static void add_points(const jayi_address *address, uint32_t server, uint32_t di
     }
 }
 
-int mc_ring_init(mc_ring *ring, const jayi_address *addresses, size_t count, bool is_ketama,
-                 const jay_allocator *allocator, jay_error *error) {
+int jayi_mc_ring_init(mc_ring *ring, const jayi_address *addresses, size_t count, bool is_ketama,
+                      const jay_allocator *allocator, jay_error *error) {
     *ring = (mc_ring){.server_count = count};
     if (!is_ketama || count == 1) return JAY_OK;
     uint64_t total_weight = 0;
@@ -57,7 +57,8 @@ int mc_ring_init(mc_ring *ring, const jayi_address *addresses, size_t count, boo
     for (size_t i = 0; i < count; i++)
         point_count += (size_t)digests_of(&addresses[i], total_weight, count) * POINTS_PER_DIGEST;
     mc_point *points = jayi_calloc(allocator, point_count, sizeof *points);
-    if (points == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for the servers");
+    if (points == NULL)
+        return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for the servers");
     mc_point *to = points;
     for (size_t i = 0; i < count; i++)
         add_points(&addresses[i], (uint32_t)i, digests_of(&addresses[i], total_weight, count), &to);
@@ -67,7 +68,7 @@ int mc_ring_init(mc_ring *ring, const jayi_address *addresses, size_t count, boo
     return JAY_OK;
 }
 
-void mc_ring_deinit(mc_ring *ring, const jay_allocator *allocator) {
+void jayi_mc_ring_deinit(mc_ring *ring, const jay_allocator *allocator) {
     jayi_free(allocator, ring->points);
 }
 
@@ -112,7 +113,7 @@ static size_t skip_servers(const mc_ring *ring, size_t point, size_t skip) {
     return server;
 }
 
-size_t mc_ring_find(const mc_ring *ring, const void *key, size_t key_size, size_t skip) {
+size_t jayi_mc_ring_find(const mc_ring *ring, const void *key, size_t key_size, size_t skip) {
     if (ring->server_count == 1) return 0;
     if (ring->points == NULL) return (one_at_a_time(key, key_size) + skip) % ring->server_count;
     unsigned char digest[JAYI_MD5_BYTES];

@@ -1,14 +1,14 @@
 /*
  * mc_state.h - what the files of this backend share: its state, and a call on one key.
  *
- * A call picks the server of its key, acquires a link to it, and runs commands on it (mc_run), one
- * after another; mc_end gives the link back if every byte of the replies has been read.
+ * A call picks the server of its key, acquires a link to it, and runs commands on it (jayi_mc_run),
+ * one after another; jayi_mc_end gives the link back if every byte of the replies has been read.
  *
  * Generations. A cache with a prefix can be cleared without touching others: its keys go to the
  * server as prefix, generation, ':' and the rest, and clear gives each server a new generation. A
  * handle remembers the last one it saw; each command is sent together with a look at the
- * current one, and when that has changed, the command is sent anew under it. So what a reported clear
- * has removed is never seen again, at no further round trip. What was done under the old
+ * current one, and when that has changed, the command is sent anew under it. So what a reported
+ * clear has removed is never seen again, at no further round trip. What was done under the old
  * generation nobody sees.
  */
 #ifndef JAYI_MC_STATE_H
@@ -66,8 +66,8 @@ typedef struct mc_call {
     size_t raw_size;
     uint64_t generation;
     char *allocated;
-    bool may_block; /* nothing has been waited for yet */
-    bool is_clean;  /* no reply is on its way */
+    bool may_block;        /* nothing has been waited for yet */
+    bool is_clean;         /* no reply is on its way */
     bool skips_generation; /* the key holds for all of them */
     jayi_mc_key key;
     char room[MC_INLINE_KEY];
@@ -85,42 +85,43 @@ typedef struct mc_command {
     struct iovec parts[3]; /* of MC_STORE: what the value is made of */
 } mc_command;
 
-/* Begins a call, to be ended with mc_end on JAY_OK. */
-int mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t key_size,
-             jay_error *error);
+/* Begins a call, to be ended with jayi_mc_end on JAY_OK. */
+int jayi_mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t key_size,
+                  jay_error *error);
 
 /* Ends a call, and returns its status. */
-int mc_end(mc_call *call, int status);
+int jayi_mc_end(mc_call *call, int status);
 
 /* Runs a command and reads the head of its reply. A value is left on the link, to be taken by
- * mc_take_value or mc_skip_value; else is_clean. */
-int mc_run(mc_call *call, const mc_command *command, jayi_mc_reply *ret_reply);
+ * jayi_mc_take_value or jayi_mc_skip_value; else is_clean. */
+int jayi_mc_run(mc_call *call, const mc_command *command, jayi_mc_reply *ret_reply);
 
 /* Takes the value that a reply announced, into room for its value_size bytes. */
-int mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to);
-int mc_skip_value(mc_call *call, const jayi_mc_reply *reply);
+int jayi_mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to);
+int jayi_mc_skip_value(mc_call *call, const jayi_mc_reply *reply);
 
 /* The failure that a reply stands for: the server's refusal, or a reply that makes no sense. */
-int mc_refused(const jayi_mc_reply *reply, jay_error *error);
+int jayi_mc_refused(const jayi_mc_reply *reply, jay_error *error);
 
 /* Writes the key of a generation: into `room` of raw_size + MC_GENERATION_DIGITS + 1 bytes. */
-void mc_put_generation(const jay_backend *backend, const void *key, size_t key_size,
-                       uint64_t generation, char *room);
+void jayi_mc_put_generation(const jay_backend *backend, const void *key, size_t key_size,
+                            uint64_t generation, char *room);
 
 /* A value for the generation key; never 0. */
-uint64_t mc_new_generation(void);
+uint64_t jayi_mc_new_generation(void);
 
 #define MC_GENERATION_GET " v"
 
 /* The generation that the value of its key says, or 0. */
-uint64_t mc_parse_generation(const char *digits, size_t size);
-void mc_format_generation(uint64_t generation, char digits[MC_GENERATION_DIGITS]);
+uint64_t jayi_mc_parse_generation(const char *digits, size_t size);
+void jayi_mc_format_generation(uint64_t generation, char digits[MC_GENERATION_DIGITS]);
 
 /* Which server a key is on, with failover where asked for. */
-mc_server *mc_server_of(jay_backend *backend, const void *key, size_t key_size, int64_t now_ms);
+mc_server *jayi_mc_server_of(jay_backend *backend, const void *key, size_t key_size,
+                             int64_t now_ms);
 
 /* What a new connection begins with: log in, and find out what the server speaks. */
-int mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
+int jayi_mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
 
 /* ---- times ---- */
 
@@ -130,13 +131,13 @@ typedef struct mc_expiry {
 } mc_expiry;
 
 /* An entry lives for at least the time asked for, and less than two seconds longer. */
-mc_expiry mc_expiry_of(int64_t ttl_ms);
+mc_expiry jayi_mc_expiry_of(int64_t ttl_ms);
 
 /* The time that keeps an expiry of so many seconds from now; -1: never. */
-int64_t mc_exptime_of_rest(int64_t rest_s);
+int64_t jayi_mc_exptime_of_rest(int64_t rest_s);
 
 /* What a server's remaining seconds say about the time asked for. */
-int64_t mc_ttl_of_rest(int64_t rest_s);
+int64_t jayi_mc_ttl_of_rest(int64_t rest_s);
 
 /* ---- values ---- */
 
@@ -154,63 +155,64 @@ typedef struct mc_found {
 } mc_found;
 
 /* Looks the call's key up. JAY_OK: ret_found->block is the caller's to free. `flags`: " v f c". */
-int mc_find(mc_call *call, const char *flags, mc_found *ret_found);
+int jayi_mc_find(mc_call *call, const char *flags, mc_found *ret_found);
 
 /* Checks an envelope against a key. JAY_OK, JAY_MISS (it is of another key, or over), or
  * JAY_E_CORRUPT. */
-int mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay_error *error);
+int jayi_mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay_error *error);
 
 /* Stores a value under the call's key, in parts if need be: the status of the write. */
-int mc_store(mc_call *call, const jay_write *write);
+int jayi_mc_put(mc_call *call, const jay_write *write);
 
 /* Builds the command for a value under a key. `stamp` 0: the value goes along, else it is in parts.
  * `header` has MC_ENVELOPE_BYTES of room and must live as long as the command. */
-void mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
-                      const jay_write *write, uint64_t stamp, unsigned char *header,
-                      mc_command *ret_command);
+void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
+                           const jay_write *write, uint64_t stamp, unsigned char *header,
+                           mc_command *ret_command);
 
 /* ---- values in parts (mc_parts.c) ---- */
 
 /* Whether a value is to be stored in parts. */
-bool mc_needs_parts(const jay_backend *backend, size_t raw_size, size_t value_size);
+bool jayi_mc_needs_parts(const jay_backend *backend, size_t raw_size, size_t value_size);
 
 /* Stores the parts of a value, under a stamp that no other value has. */
-int mc_scatter(mc_call *call, const jay_write *write, uint64_t *ret_stamp);
+int jayi_mc_scatter(mc_call *call, const jay_write *write, uint64_t *ret_stamp);
 
-/* Replaces a block that has only an envelope by one with the whole value. JAY_MISS when a part is gone. */
-int mc_gather(mc_call *call, mc_found *found);
+/* Replaces a block that has only an envelope by one with the whole value. JAY_MISS when a part is
+ * gone. */
+int jayi_mc_gather(mc_call *call, mc_found *found);
 
 /* ---- the table's functions, by file ---- */
 
 /* mc_ops.c */
-int mc_get(jay_backend *backend, const void *key, size_t key_size, jay_value *ret_value,
-           jay_error *error);
-void mc_release(jay_backend *backend, jay_value *value);
-int mc_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,
-                size_t capacity, size_t *ret_size, jay_error *error);
-int mc_write(jay_backend *backend, const jay_write *write, jay_error *error);
-int mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
-int mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
-int mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t *ret_ttl_ms,
-           jay_error *error);
-int mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
-             jay_error *error);
+int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_value *ret_value,
+                jay_error *error);
+void jayi_mc_release(jay_backend *backend, jay_value *value);
+int jayi_mc_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,
+                     size_t capacity, size_t *ret_size, jay_error *error);
+int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error);
+int jayi_mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
+int jayi_mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
+int jayi_mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t *ret_ttl_ms,
+                jay_error *error);
+int jayi_mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                  jay_error *error);
 
 /* mc_batch.c */
-void mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count, jay_value *ret_values,
-                 int *statuses, jay_error *error);
-void mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
-                 jay_error *error);
-void mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
-                    jay_error *error);
+void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
+                      jay_value *ret_values, int *statuses, jay_error *error);
+void jayi_mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
+                      jay_error *error);
+void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
+                         jay_error *error);
 
 /* mc_counter.c */
-int mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta, int64_t ttl_ms,
-           int64_t *ret_number, jay_error *error);
+int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                int64_t ttl_ms, int64_t *ret_number, jay_error *error);
 
 /* mc_whole.c */
-int mc_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error);
-int mc_stats(jay_backend *backend, jay_stats *stats, jay_error *error);
+int jayi_mc_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error);
+int jayi_mc_stats(jay_backend *backend, jay_stats *stats, jay_error *error);
 
 /* Whether a read that failed so is to look like a miss. */
 static inline int mc_read_status(const jay_backend *backend, int status) {

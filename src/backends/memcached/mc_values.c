@@ -1,12 +1,12 @@
 /*
  * mc_values.c - times, and values as they lie on the server.
  *
- * Times. The server counts whole seconds and looks at its clock once a second, so an entry stored for n
- * of its seconds lives for between n - 1 and n. An entry is stored for one more than the time
- * asked for, rounded up: it lives at least as long as asked, and less than two seconds longer. Up to
- * 30 days the server counts from its own now, and no two clocks need agree. Above, it wants a date, up
- * to January 2038; beyond that the entry is stored for ever with the date in its envelope, and
- * readers check it.
+ * Times. The server counts whole seconds and looks at its clock once a second, so an entry stored
+ * for n of its seconds lives for between n - 1 and n. An entry is stored for one more than the time
+ * asked for, rounded up: it lives at least as long as asked, and less than two seconds longer. Up
+ * to 30 days the server counts from its own now, and no two clocks need agree. Above, it wants a
+ * date, up to January 2038; beyond that the entry is stored for ever with the date in its envelope,
+ * and readers check it.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@
 
 /* ---- times ---- */
 
-mc_expiry mc_expiry_of(int64_t ttl_ms) {
+mc_expiry jayi_mc_expiry_of(int64_t ttl_ms) {
     if (ttl_ms == JAY_TTL_FOREVER) return (mc_expiry){0, 0};
     int64_t seconds = ttl_ms / SECOND_MS + (ttl_ms % SECOND_MS != 0) + 1;
     if (seconds <= JAYI_MC_RELATIVE_MAX) return (mc_expiry){seconds, 0};
@@ -28,7 +28,7 @@ mc_expiry mc_expiry_of(int64_t ttl_ms) {
     return (mc_expiry){0, now_ms + ttl_ms};
 }
 
-int64_t mc_exptime_of_rest(int64_t rest_s) {
+int64_t jayi_mc_exptime_of_rest(int64_t rest_s) {
     if (rest_s < 0) return 0;
     if (rest_s == 0) return 1;
     if (rest_s <= JAYI_MC_RELATIVE_MAX) return rest_s;
@@ -36,25 +36,25 @@ int64_t mc_exptime_of_rest(int64_t rest_s) {
     return date <= JAYI_MC_EXPTIME_MAX ? date : JAYI_MC_EXPTIME_MAX;
 }
 
-int64_t mc_ttl_of_rest(int64_t rest_s) {
+int64_t jayi_mc_ttl_of_rest(int64_t rest_s) {
     if (rest_s < 0) return JAY_TTL_FOREVER;
     return rest_s > 1 ? (rest_s - 1) * SECOND_MS : 1;
 }
 
 /* ---- reading ---- */
 
-int mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay_error *error) {
+int jayi_mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay_error *error) {
     if (found->flags != MC_ENVELOPE) {
         /* A hashed key proves nothing by itself; only an envelope does. */
         return JAY_OK;
     }
     mc_envelope *envelope = &found->envelope;
-    if (!mc_envelope_read(found->block, found->size, envelope)) {
+    if (!jayi_mc_envelope_read(found->block, found->size, envelope)) {
         return jay_error_set(error, JAY_E_CORRUPT, 0,
                              "the entry's envelope is damaged; store the entry anew");
     }
-    bool is_ours = envelope->key == NULL || (envelope->key_size == raw_size &&
-                                             memcmp(envelope->key, raw, raw_size) == 0);
+    bool is_ours = envelope->key == NULL ||
+                   (envelope->key_size == raw_size && memcmp(envelope->key, raw, raw_size) == 0);
     bool is_over = envelope->deadline_ms != 0 && envelope->deadline_ms <= jayi_clock_wall_ms();
     if (!is_ours || is_over) return JAY_MISS;
     found->has_envelope = true;
@@ -75,18 +75,19 @@ static int take_found(mc_call *call, const jayi_mc_reply *reply, mc_found *ret_f
                       .rest_s = reply->ttl_s};
     if (found.block == NULL) {
         /* The value is read all the same, so that the connection can be kept. */
-        int skipped = mc_skip_value(call, reply);
+        int skipped = jayi_mc_skip_value(call, reply);
         return skipped != JAY_OK ? skipped
                                  : jay_error_set(call->error, JAY_E_NO_MEMORY, 0,
                                                  "no memory for a value of %zu bytes", size);
     }
     found.data = found.block;
-    int status = mc_take_value(call, reply, found.block);
+    int status = jayi_mc_take_value(call, reply, found.block);
     found.block[size] = '\0';
-    if (status == JAY_OK) status = mc_open_envelope(&found, call->raw, call->raw_size, call->error);
+    if (status == JAY_OK)
+        status = jayi_mc_open_envelope(&found, call->raw, call->raw_size, call->error);
     bool is_bare = status == JAY_OK && !found.has_envelope;
     if (is_bare && call->key.is_hashed) status = JAY_MISS;
-    if (status == JAY_OK && found.envelope.stamp != 0) status = mc_gather(call, &found);
+    if (status == JAY_OK && found.envelope.stamp != 0) status = jayi_mc_gather(call, &found);
     if (status == JAY_OK) {
         *ret_found = found;
     } else {
@@ -95,13 +96,13 @@ static int take_found(mc_call *call, const jayi_mc_reply *reply, mc_found *ret_f
     return status;
 }
 
-int mc_find(mc_call *call, const char *flags, mc_found *ret_found) {
+int jayi_mc_find(mc_call *call, const char *flags, mc_found *ret_found) {
     mc_command command = {.kind = MC_GET, .flags = flags};
     jayi_mc_reply reply;
-    int status = mc_run(call, &command, &reply);
+    int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
     if (reply.code == JAYI_MC_EN) return JAY_MISS;
-    if (reply.code != JAYI_MC_VA) return mc_refused(&reply, call->error);
+    if (reply.code != JAYI_MC_VA) return jayi_mc_refused(&reply, call->error);
     return take_found(call, &reply, ret_found);
 }
 
@@ -120,10 +121,10 @@ static char mode_of(int mode) {
     }
 }
 
-void mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
-                      const jay_write *write, uint64_t stamp, unsigned char *header,
-                      mc_command *ret_command) {
-    mc_expiry expiry = mc_expiry_of(write->ttl_ms);
+void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
+                           const jay_write *write, uint64_t stamp, unsigned char *header,
+                           mc_command *ret_command) {
+    mc_expiry expiry = jayi_mc_expiry_of(write->ttl_ms);
     *ret_command = (mc_command){
         .kind = MC_STORE,
         .is_once = write->mode != JAY_WRITE_SET,
@@ -138,7 +139,7 @@ void mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
                             .deadline_ms = expiry.deadline_ms,
                             .value_size = write->value_size,
                             .stamp = stamp};
-    mc_envelope_write(&envelope, header);
+    jayi_mc_envelope_write(&envelope, header);
     ret_command->parts[0] = (struct iovec){header, MC_ENVELOPE_BYTES};
     ret_command->parts[1] = (struct iovec){(void *)(uintptr_t)raw, envelope.key_size};
     if (stamp != 0) ret_command->parts[2].iov_len = 0;

@@ -51,14 +51,14 @@ static int log_in(const char *login, jayi_link *link, int64_t deadline_ms, jay_e
                          "the server refused the login; are user and password those of its file?");
 }
 
-int mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error) {
+int jayi_mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error) {
     const jay_backend *backend = arg;
     jayi_mc_reply reply;
     int status = JAY_OK;
     if (backend->login != NULL) status = log_in(backend->login, link, deadline_ms, error);
     if (status == JAY_OK) status = ask(link, "mn\r\n", 4, deadline_ms, &reply, error);
     if (status != JAY_OK || reply.code == JAYI_MC_MN) return status;
-    if (reply.code != JAYI_MC_ERROR) return mc_refused(&reply, error);
+    if (reply.code != JAYI_MC_ERROR) return jayi_mc_refused(&reply, error);
     return jay_error_set(error, JAY_E_VERSION, 0,
                          "the server does not know the meta commands; it must be memcached 1.6 or "
                          "later");
@@ -66,8 +66,8 @@ int mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error) 
 
 /* ---- each server in turn ---- */
 
-typedef int server_fn(jay_backend *backend, mc_server *server, jayi_link *link,
-                      int64_t deadline_ms, void *arg, jay_error *error);
+typedef int server_fn(jay_backend *backend, mc_server *server, jayi_link *link, int64_t deadline_ms,
+                      void *arg, jay_error *error);
 
 /* Runs `fn` on a link to a server; `fn` leaves no reply unread when it returns JAY_OK. */
 static int with_link(jay_backend *backend, mc_server *server, server_fn *fn, void *arg,
@@ -96,27 +96,27 @@ static int flush_server(jay_backend *backend, mc_server *server, jayi_link *link
     (void)backend, (void)server, (void)arg;
     jayi_mc_reply reply;
     int status = ask(link, "flush_all\r\n", 11, deadline_ms, &reply, error);
-    return status != JAY_OK || reply.code == JAYI_MC_OK ? status : mc_refused(&reply, error);
+    return status != JAY_OK || reply.code == JAYI_MC_OK ? status : jayi_mc_refused(&reply, error);
 }
 
 static int renew_server(jay_backend *backend, mc_server *server, jayi_link *link,
                         int64_t deadline_ms, void *arg, jay_error *error) {
     (void)arg;
     char text[JAYI_MC_LINE_MAX];
-    uint64_t generation = mc_new_generation();
+    uint64_t generation = jayi_mc_new_generation();
     jayi_mc_store store = {.value_size = MC_GENERATION_DIGITS, .mode = JAYI_MC_SET};
     size_t size = jayi_mc_compose_store(text, &backend->generation_key, &store);
-    mc_format_generation(generation, text + size);
+    jayi_mc_format_generation(generation, text + size);
     memcpy(text + size + MC_GENERATION_DIGITS, "\r\n", 2);
     jayi_mc_reply reply;
     int status = ask(link, text, size + MC_GENERATION_DIGITS + 2, deadline_ms, &reply, error);
     if (status != JAY_OK) return status;
-    if (reply.code != JAYI_MC_HD) return mc_refused(&reply, error);
+    if (reply.code != JAYI_MC_HD) return jayi_mc_refused(&reply, error);
     atomic_store(&server->generation, generation);
     return JAY_OK;
 }
 
-int mc_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error) {
+int jayi_mc_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error) {
     (void)prefix;
     bool flushes = prefix_size == 0 || backend->flushes;
     if (!flushes && !backend->has_generations)
@@ -126,8 +126,8 @@ int mc_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_e
     int first = JAY_OK;
     for (size_t i = 0; i < backend->server_count; i++) {
         jay_error once;
-        int status = with_link(backend, &backend->servers[i],
-                               flushes ? flush_server : renew_server, NULL, &once);
+        int status = with_link(backend, &backend->servers[i], flushes ? flush_server : renew_server,
+                               NULL, &once);
         /* One server that is down does not keep the others from being cleared. */
         if (status != JAY_OK && first == JAY_OK) {
             first = status;
@@ -175,12 +175,12 @@ static int ask_stats(jay_backend *backend, mc_server *server, jayi_link *link, i
         status = read_line(link, deadline_ms, &reply, error);
     }
     if (status != JAY_OK) return status;
-    if (reply.code != JAYI_MC_END) return mc_refused(&reply, error);
+    if (reply.code != JAYI_MC_END) return jayi_mc_refused(&reply, error);
     *(totals *)arg = sums;
     return JAY_OK;
 }
 
-int mc_stats(jay_backend *backend, jay_stats *stats, jay_error *error) {
+int jayi_mc_stats(jay_backend *backend, jay_stats *stats, jay_error *error) {
     totals sums = {0};
     for (size_t i = 0; i < backend->server_count; i++) {
         int status = with_link(backend, &backend->servers[i], ask_stats, &sums, error);

@@ -37,19 +37,19 @@ enum option {
     TLS_OPTIONS
 };
 
-#define ROW(option_name, option_type, default_value, low, high, others, text)                 \
-    {                                                                                         \
-        .name = (option_name), .type = (option_type), .default_text = (default_value),        \
-        .min = (low), .max = (high), .also = (others), .help = (text)                         \
+#define ROW(option_name, option_type, default_value, low, high, others, text)          \
+    {                                                                                  \
+        .name = (option_name), .type = (option_type), .default_text = (default_value), \
+        .min = (low), .max = (high), .also = (others), .help = (text)                  \
     }
 
 static const jay_option_info options[TLS_OPTIONS] = {
     [OPTION_CONNECTIONS] = ROW("connections", JAY_OPTION_INT, "8", 1, 1024,
                                "max_connections pool pool_size max_pool_size",
                                "the most connections to one server, shared by all threads"),
-    [OPTION_DEADLINE] = ROW("deadline", JAY_OPTION_DURATION, "2s", 1, 3600000,
-                            "socket_timeout receive_timeout send_timeout",
-                            "the most time that one call may take"),
+    [OPTION_DEADLINE] =
+        ROW("deadline", JAY_OPTION_DURATION, "2s", 1, 3600000,
+            "socket_timeout receive_timeout send_timeout", "the most time that one call may take"),
     [OPTION_CONNECT_DEADLINE] =
         ROW("connect_deadline", JAY_OPTION_DURATION, "1s", 1, 3600000, "connect_timeout",
             "the most of it that connecting to a server may take"),
@@ -59,17 +59,17 @@ static const jay_option_info options[TLS_OPTIONS] = {
                          "further time twice as long, up to 32 times"),
     [OPTION_OUTAGE] = ROW("outage", JAY_OPTION_TEXT, "error", 1, 8, "ignore_exc on_error",
                           "what reading from a server that does not answer is: error or miss"),
-    [OPTION_FAILOVER] = ROW("failover", JAY_OPTION_BOOL, "no", 0, 1,
-                            "auto_eject remove_failed ejection",
-                            "use another server for the keys of one that does not answer; when it "
-                            "comes back, it may hold old values"),
+    [OPTION_FAILOVER] =
+        ROW("failover", JAY_OPTION_BOOL, "no", 0, 1, "auto_eject remove_failed ejection",
+            "use another server for the keys of one that does not answer; when it "
+            "comes back, it may hold old values"),
     [OPTION_HASH] = ROW("hash", JAY_OPTION_TEXT, "ketama", 1, 8, "distribution hasher",
                         "how keys are spread over servers: ketama or modula"),
     [OPTION_BIG] = ROW("big", JAY_OPTION_TEXT, "refuse", 1, 8, "split chunks large",
                        "what to do with values above item_max: refuse or split"),
-    [OPTION_ITEM_MAX] = ROW("item_max", JAY_OPTION_SIZE, "1m", 1024, 1 << 30,
-                            "max_item_size max_value",
-                            "the largest item that the servers take (their -I), for big=split"),
+    [OPTION_ITEM_MAX] =
+        ROW("item_max", JAY_OPTION_SIZE, "1m", 1024, 1 << 30, "max_item_size max_value",
+            "the largest item that the servers take (their -I), for big=split"),
     [OPTION_GENERATIONS] =
         ROW("generations", JAY_OPTION_BOOL, "yes", 0, 1, "versioned",
             "put a generation behind the prefix, so that clear can empty the prefix alone"),
@@ -104,8 +104,7 @@ static int take_word(const jay_backend_config *config, enum option option, const
 static int take_words(const jay_backend_config *config, jay_backend *backend, bool *ret_is_modula,
                       jay_error *error) {
     bool splits = false;
-    int status =
-        take_word(config, OPTION_OUTAGE, "error", "miss", &backend->misses_outages, error);
+    int status = take_word(config, OPTION_OUTAGE, "error", "miss", &backend->misses_outages, error);
     if (status == JAY_OK)
         status = take_word(config, OPTION_HASH, "ketama", "modula", ret_is_modula, error);
     if (status == JAY_OK) status = take_word(config, OPTION_BIG, "refuse", "split", &splits, error);
@@ -216,7 +215,7 @@ static int init_servers(const jay_backend_config *config, jay_backend *backend, 
     const jay_option_value *values = config->values;
     jayi_pool_plan plan = {.tls = backend->tls,
                            .allocator = &backend->allocator,
-                           .greet = mc_greet,
+                           .greet = jayi_mc_greet,
                            .greet_arg = backend,
                            .max_links = (int)values[OPTION_CONNECTIONS].number,
                            .connect_ms = values[OPTION_CONNECT_DEADLINE].number,
@@ -259,7 +258,7 @@ static int init_tls(const jay_backend_config *config, jay_backend *backend, jay_
 static int close_backend(jay_backend *backend) {
     jay_allocator allocator = backend->allocator;
     for (size_t i = 0; i < backend->ready_count; i++) jayi_pool_deinit(&backend->servers[i].pool);
-    mc_ring_deinit(&backend->ring, &allocator);
+    jayi_mc_ring_deinit(&backend->ring, &allocator);
     jayi_tls_destroy(backend->tls);
     jayi_free(&allocator, backend->servers);
     jayi_free(&allocator, backend->addresses);
@@ -284,8 +283,8 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
     if (status == JAY_OK) status = take_servers(config, backend, error);
     if (status == JAY_OK && has_tls) status = init_tls(config, backend, error);
     if (status == JAY_OK)
-        status = mc_ring_init(&backend->ring, backend->addresses, backend->server_count, !is_modula,
-                              &backend->allocator, error);
+        status = jayi_mc_ring_init(&backend->ring, backend->addresses, backend->server_count,
+                                   !is_modula, &backend->allocator, error);
     return status == JAY_OK ? init_servers(config, backend, error) : status;
 }
 
@@ -304,22 +303,20 @@ static int open_backend(const jay_backend_config *config, jay_backend **ret_back
     return status;
 }
 
-#define COMMON_FIELDS                                                                          \
-    .struct_size = sizeof(jay_backend_ops), .abi = JAY_BACKEND_ABI,                            \
-    .flags = JAY_BACKEND_ADD | JAY_BACKEND_REPLACE | JAY_BACKEND_CAS, .options = options,      \
-    .open = open_backend, .close = close_backend, .get = mc_get, .release = mc_release,        \
-    .write = mc_write, .erase = mc_erase, .get_into = mc_get_into, .has = mc_has,              \
-    .ttl = mc_ttl, .touch = mc_touch, .inc = mc_inc, .get_many = mc_get_many,                   \
-    .set_many = mc_set_many, .delete_many = mc_delete_many, .clear = mc_clear, .stats = mc_stats
+#define COMMON_FIELDS                                                                             \
+    .struct_size = sizeof(jay_backend_ops), .abi = JAY_BACKEND_ABI,                               \
+    .flags = JAY_BACKEND_ADD | JAY_BACKEND_REPLACE | JAY_BACKEND_CAS, .options = options,         \
+    .open = open_backend, .close = close_backend, .get = jayi_mc_get, .release = jayi_mc_release, \
+    .write = jayi_mc_write, .erase = jayi_mc_erase, .get_into = jayi_mc_get_into,                 \
+    .has = jayi_mc_has, .ttl = jayi_mc_ttl, .touch = jayi_mc_touch, .inc = jayi_mc_inc,           \
+    .get_many = jayi_mc_get_many, .set_many = jayi_mc_set_many,                                   \
+    .delete_many = jayi_mc_delete_many, .clear = jayi_mc_clear, .stats = jayi_mc_stats
 
 const jay_backend_ops jayi_memcached_backend = {
-    COMMON_FIELDS,
-    .scheme = "memcached",
+    COMMON_FIELDS, .scheme = "memcached",
     .help = "on memcached servers: memcached://host:11211,host:11211*2,/run/memcached.sock",
     .option_count = PLAIN_OPTIONS};
 
-const jay_backend_ops jayi_memcacheds_backend = {
-    COMMON_FIELDS,
-    .scheme = "memcacheds",
-    .help = "on memcached servers, over TLS",
-    .option_count = TLS_OPTIONS};
+const jay_backend_ops jayi_memcacheds_backend = {COMMON_FIELDS, .scheme = "memcacheds",
+                                                 .help = "on memcached servers, over TLS",
+                                                 .option_count = TLS_OPTIONS};
