@@ -318,7 +318,7 @@ static const cell cells[] = {
 
 static double run_slot(cell_fn *fn, size_t size) {
     uint64_t done = 0;
-    int64_t start = bench_now_ns(), now = start;
+    int64_t start = bench_now_ns(), now;
     while ((now = bench_now_ns()) - start < all.slot_ns) done += fn(size, done);
     return (double)done / ((double)(now - start) / 1e9);
 }
