@@ -1,6 +1,7 @@
 # The sources of the library, relative to src/.
 set(JAYCACHE_SOURCES
     backends/memcached/mc_batch.c
+    backends/memcached/mc_blocks.c
     backends/memcached/mc_call.c
     backends/memcached/mc_counter.c
     backends/memcached/mc_envelope.c

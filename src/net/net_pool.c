@@ -234,17 +234,20 @@ static int refuse_late(const jayi_pool *pool, jay_error *error) {
 /* Takes an idle link, or a slot for a new one (*ret_link is then NULL); under the lock. */
 static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
                      jay_error *error) {
+    bool has_waited = false;
     for (;;) {
         if (is_out(pool, now_ms)) return refuse_out(pool, error);
         jayi_link *link = pool->idle;
         if (link != NULL) {
             pool->idle = link->next_idle;
             link->is_in_use = true;
+            link->was_awaited = has_waited;
         } else if (pool->open_count < pool->plan.max_links) {
             pool->open_count++;
         } else {
             if (!await_link(pool, deadline_ms)) return refuse_late(pool, error);
             now_ms = jayi_clock_ms();
+            has_waited = true;
             continue;
         }
         if (pool->strikes >= JAYI_STRIKES_OUT) pool->is_probing = true;

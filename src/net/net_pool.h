@@ -33,6 +33,7 @@ typedef struct jayi_link {
     struct jayi_link *next, *previous; /* all links of the pool */
     int64_t idle_since_ms;
     bool is_in_use;
+    bool was_awaited; /* who has it had to wait for it */
     bool is_reused; /* it has served a call before: the server may have closed it since */
     int dialect;    /* the protocol's: what its greeting has found out */
     size_t in_begin, in_end;

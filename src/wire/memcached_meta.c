@@ -30,7 +30,18 @@ static size_t encode_base64(const unsigned char *from, size_t size, char *to) {
 
 /* Whether the protocol carries these bytes as they are. */
 static bool is_plain(const unsigned char *raw, size_t size) {
-    for (size_t i = 0; i < size; i++) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, raw + i, 8);
+        /* The top bit of a byte is set where it is below '!', and where it is 0x7f. Both may find too much, in
+         * a byte above one that is found rightly, but never too little. */
+        uint64_t rubouts = bytes ^ (ones * 0x7f);
+        uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
+        if (((low | rubout) & tops) != 0) return false;
+    }
+    for (; i < size; i++) {
         if (raw[i] <= ' ' || raw[i] == 0x7f) return false;
     }
     return true;
@@ -255,6 +266,19 @@ static const char *take_code(const char *at, const char *end, enum jayi_mc_code 
     return NULL;
 }
 
+/* The usual replies have two letters, and are told apart at once. */
+static const char *take_short_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+    if (end - at < 2 || (end - at > 2 && at[2] != ' ')) return NULL;
+    if (at[0] == 'V' && at[1] == 'A') {
+        *ret_code = JAYI_MC_VA;
+    } else if (at[0] == 'H' && at[1] == 'D') {
+        *ret_code = JAYI_MC_HD;
+    } else {
+        return NULL;
+    }
+    return at + 2;
+}
+
 int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
     size_t most = size < JAYI_MC_REPLY_MAX ? size : JAYI_MC_REPLY_MAX;
     const char *newline = most > 0 ? memchr(data, '\n', most) : NULL;
@@ -262,7 +286,8 @@ int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
     if (newline == data || newline[-1] != '\r') return -1;
     const char *end = newline - 1;
     *ret_reply = (jayi_mc_reply){.ttl_s = -1, .text = end};
-    const char *at = take_code(data, end, &ret_reply->code);
+    const char *at = take_short_code(data, end, &ret_reply->code);
+    if (at == NULL) at = take_code(data, end, &ret_reply->code);
     if (at == NULL || !take_rest(at, end, ret_reply)) return -1;
     return (int)(newline + 1 - data);
 }

@@ -112,7 +112,8 @@ int jayi_mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t k
     if (status != JAY_OK && call->allocated != NULL)
         jayi_free(&backend->allocator, call->allocated);
     if (status != JAY_OK) return status;
-    call->may_block = call->link->is_reused && call->now_ms == jayi_clock_coarse_ms();
+    /* A link that was taken, not waited for. */
+    call->may_block = call->link->is_reused && !call->link->was_awaited;
     return JAY_OK;
 }
 

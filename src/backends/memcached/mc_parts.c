@@ -10,7 +10,6 @@
 
 #include "backends/memcached/mc_state.h"
 #include "util/digest.h"
-#include "util/memory.h"
 
 /* What an item takes besides key and value, generously. */
 #define ITEM_OVERHEAD 256
@@ -101,10 +100,10 @@ static int take_part(mc_call *call, char *to, size_t size) {
 }
 
 int jayi_mc_gather(mc_call *call, mc_found *found) {
-    const jay_allocator *allocator = &call->backend->allocator;
+    mc_blocks *blocks = &call->backend->blocks;
     size_t most = part_size_of(call->backend), size = (size_t)found->envelope.value_size;
     if (call->backend->item_max == 0 || found->envelope.value_size > MC_VALUE_MAX) return JAY_MISS;
-    char *block = jayi_alloc(allocator, size + 1);
+    char *block = jayi_mc_block_acquire(blocks, size + 1);
     if (block == NULL)
         return jay_error_set(call->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
                              size);
@@ -118,11 +117,11 @@ int jayi_mc_gather(mc_call *call, mc_found *found) {
     }
     name_entry(call);
     if (status != JAY_OK) {
-        jayi_free(allocator, block);
+        jayi_mc_block_release(blocks, block);
         return status;
     }
     block[size] = '\0';
-    jayi_free(allocator, found->block);
+    jayi_mc_block_release(blocks, found->block);
     found->block = block;
     found->data = block;
     found->size = size;

@@ -18,6 +18,7 @@
 
 #include <jaycache/backend.h>
 
+#include "backends/memcached/mc_blocks.h"
 #include "backends/memcached/mc_envelope.h"
 #include "backends/memcached/mc_ring.h"
 #include "net/net_pool.h"
@@ -41,6 +42,7 @@ struct jay_backend {
     size_t ready_count; /* servers that have been initialised */
     mc_server *servers;
     mc_ring ring;
+    mc_blocks blocks;
     jayi_tls *tls;
     char *login; /* "user password", or NULL */
     size_t prefix_size;
