@@ -18,6 +18,8 @@
 /* A connection that has been idle for longer is looked at before it is used. */
 #define FRESH_MS 1000
 #define ADDRESS_TEXT 160
+/* A waiter that has been woken so often in vain goes before newcomers. */
+#define VAIN_WAKES_MAX 50
 
 /* ---- fork ---- */
 
@@ -58,7 +60,7 @@ static void forget_links(jayi_pool *pool) {
     }
     pool->orphans = pool->all;
     pool->all = pool->idle = NULL;
-    pool->open_count = pool->waiting = 0;
+    pool->open_count = pool->waiting = pool->woken = pool->hungry = 0;
     pool->is_probing = false;
     init_condition(pool);
 }
@@ -161,19 +163,28 @@ static int refuse_out(const jayi_pool *pool, jay_error *error) {
 
 /* ---- links ---- */
 
+/* Wakes a waiter, unless one that was woken before is still to run. Under the lock. */
+static void wake_waiter(jayi_pool *pool) {
+    /* Which of the waiters is hungry only they know. */
+    if (pool->hungry > 0) pthread_cond_broadcast(&pool->freed);
+    if (pool->waiting == 0 || pool->woken > 0 || pool->hungry > 0) return;
+    pool->woken++;
+    pthread_cond_signal(&pool->freed);
+}
+
 static void unlist(jayi_link *link) {
     jayi_pool *pool = link->pool;
     if (link->next != NULL) link->next->previous = link->previous;
     if (link->previous != NULL) link->previous->next = link->next;
     if (pool->all == link) pool->all = link->next;
     pool->open_count--;
-    if (pool->waiting > 0) pthread_cond_signal(&pool->freed);
+    wake_waiter(pool);
 }
 
 static void give_up_slot(jayi_pool *pool, int strikes) {
     pthread_mutex_lock(&pool->lock);
     pool->open_count--;
-    if (pool->waiting > 0) pthread_cond_signal(&pool->freed);
+    wake_waiter(pool);
     if (strikes > 0) strike(pool, strikes);
     if (strikes == 0) pool->is_probing = false;
     pthread_mutex_unlock(&pool->lock);
@@ -220,6 +231,9 @@ static bool await_link(jayi_pool *pool, int64_t deadline_ms) {
     pool->waiting++;
     int failure = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
     pool->waiting--;
+    /* Perhaps it was another's wake that has been taken; then that one is woken by who comes next.
+     */
+    if (pool->woken > 0) pool->woken--;
     return failure != ETIMEDOUT;
 }
 
@@ -234,26 +248,38 @@ static int refuse_late(const jayi_pool *pool, jay_error *error) {
 /* Takes an idle link, or a slot for a new one (*ret_link is then NULL); under the lock. */
 static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
                      jay_error *error) {
-    bool has_waited = false;
+    int wakes = 0, status = JAY_OK;
     for (;;) {
-        if (is_out(pool, now_ms)) return refuse_out(pool, error);
+        bool may_take = pool->hungry == 0 || wakes > VAIN_WAKES_MAX;
         jayi_link *link = pool->idle;
-        if (link != NULL) {
+        if (is_out(pool, now_ms)) {
+            status = refuse_out(pool, error);
+            break;
+        }
+        if (link != NULL && may_take) {
             pool->idle = link->next_idle;
             link->is_in_use = true;
-            link->was_awaited = has_waited;
-        } else if (pool->open_count < pool->plan.max_links) {
-            pool->open_count++;
-        } else {
-            if (!await_link(pool, deadline_ms)) return refuse_late(pool, error);
-            now_ms = jayi_clock_ms();
-            has_waited = true;
-            continue;
+            link->was_awaited = wakes > 0;
+            *ret_link = link;
+            break;
         }
-        if (pool->strikes >= JAYI_STRIKES_OUT) pool->is_probing = true;
-        *ret_link = link;
-        return JAY_OK;
+        if (link == NULL && pool->open_count < pool->plan.max_links) {
+            pool->open_count++;
+            *ret_link = NULL;
+            break;
+        }
+        if (!await_link(pool, deadline_ms)) {
+            status = refuse_late(pool, error);
+            break;
+        }
+        now_ms = jayi_clock_ms();
+        if (++wakes == VAIN_WAKES_MAX + 1) pool->hungry++;
     }
+    if (wakes > VAIN_WAKES_MAX) pool->hungry--;
+    /* There may be another one free, whose waker has woken nobody. */
+    if (pool->idle != NULL) wake_waiter(pool);
+    if (status == JAY_OK && pool->strikes >= JAYI_STRIKES_OUT) pool->is_probing = true;
+    return status;
 }
 
 int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
@@ -285,7 +311,7 @@ void jayi_link_release(jayi_link *link, int64_t now_ms) {
     pool->idle = link;
     pool->strikes = pool->pauses = 0;
     pool->is_probing = false;
-    if (pool->waiting > 0) pthread_cond_signal(&pool->freed);
+    wake_waiter(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 

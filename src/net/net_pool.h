@@ -10,6 +10,11 @@
  * open calls fail at once; after a pause, which doubles each time and is spread at random, one call
  * is let through as a probe. Its success closes the breaker.
  *
+ * Where threads are more than links, a link that is given back goes to whoever comes first, which
+ * often is the thread that has just used it: it goes on without a switch, and at most as many
+ * waiters are woken at a time as there are free links. A waiter that has been woken in vain several
+ * times goes first.
+ *
  * Fork: a child closes its copies of the descriptors and begins with no connections. The locks are
  * held for moments only, never while waiting for a server; fork waits for them.
  */
@@ -34,8 +39,8 @@ typedef struct jayi_link {
     int64_t idle_since_ms;
     bool is_in_use;
     bool was_awaited; /* who has it had to wait for it */
-    bool is_reused; /* it has served a call before: the server may have closed it since */
-    int dialect;    /* the protocol's: what its greeting has found out */
+    bool is_reused;   /* it has served a call before: the server may have closed it since */
+    int dialect;      /* the protocol's: what its greeting has found out */
     size_t in_begin, in_end;
     char in[JAYI_LINK_IN_BYTES];   /* bytes received and not yet taken */
     char out[JAYI_LINK_OUT_BYTES]; /* for the protocol to compose in */
@@ -65,6 +70,8 @@ typedef struct jayi_pool {
     jayi_link *orphans; /* a parent's, whose memory is left to free */
     int open_count;
     int waiting;
+    int woken;   /* waiters that have been signalled and have not run yet */
+    int hungry;  /* waiters whose turn it is before that of newcomers */
     int strikes; /* failures in a row; the breaker is open from JAYI_STRIKES_OUT on */
     int pauses;  /* how often it has opened in a row */
     bool is_probing;

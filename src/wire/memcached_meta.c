@@ -35,8 +35,8 @@ static bool is_plain(const unsigned char *raw, size_t size) {
     for (; i + 8 <= size; i += 8) {
         uint64_t bytes;
         memcpy(&bytes, raw + i, 8);
-        /* The top bit of a byte is set where it is below '!', and where it is 0x7f. Both may find too much, in
-         * a byte above one that is found rightly, but never too little. */
+        /* The top bit of a byte is set where it is below '!', and where it is 0x7f. Both may find
+         * too much, in a byte above one that is found rightly, but never too little. */
         uint64_t rubouts = bytes ^ (ones * 0x7f);
         uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
         if (((low | rubout) & tops) != 0) return false;

@@ -59,7 +59,8 @@ static void keys_are_one_word(void **state) {
         bool is_plain = byte > ' ' && byte != 0x7f;
         check_key(one, 3, !is_plain, false);
         for (size_t at = 1; at < 20; at++) {
-            char many[20] = "~!x\xff" "abcdefghijklmno";
+            char many[20] = "~!x\xff"
+                            "abcdefghijklmno";
             many[19] = 'p';
             many[at] = (char)byte;
             check_key(many, sizeof many, !is_plain, false);

@@ -2,9 +2,9 @@
  * mc_blocks.h - memory for values, kept for the next ones.
  *
  * A batch takes and gives back a hundred blocks of many KiB at a time. Given back to the allocator
- * they would go on to the kernel, and come from there again page by page. So blocks of 1 to 64 KiB are kept,
- * up to MC_BLOCKS_HELD_MAX bytes of them. Whoever finds the list in use goes to the allocator: nobody
- * waits, in a child of fork neither.
+ * they would go on to the kernel, and come from there again page by page. So blocks of 1 to 64 KiB
+ * are kept, up to MC_BLOCKS_HELD_MAX bytes of them. Whoever finds the list in use goes to the
+ * allocator: nobody waits, in a child of fork neither.
  */
 #ifndef JAYI_MC_BLOCKS_H
 #define JAYI_MC_BLOCKS_H

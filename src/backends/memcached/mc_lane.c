@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-
 /* Values up to this are copied behind their command. */
 #define COPY_MAX 4096
 /* A command with a value to copy needs no more room than this, nor does a group of one key. */
