@@ -28,23 +28,29 @@ static size_t encode_base64(const unsigned char *from, size_t size, char *to) {
     return (size_t)(to - begin);
 }
 
-/* Whether the protocol carries these bytes as they are. */
-static bool is_plain(const unsigned char *raw, size_t size) {
+/* Whether the protocol carries eight bytes as they are. */
+static bool has_only_plain(const unsigned char *raw) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        uint64_t bytes;
-        memcpy(&bytes, raw + i, 8);
-        /* The top bit of a byte is set where it is below '!', and where it is 0x7f. Both may find
-         * too much, in a byte above one that is found rightly, but never too little. */
-        uint64_t rubouts = bytes ^ (ones * 0x7f);
-        uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
-        if (((low | rubout) & tops) != 0) return false;
+    uint64_t bytes;
+    memcpy(&bytes, raw, 8);
+    /* The top bit of a byte is set where it is below '!', and where it is 0x7f. Both may find too
+     * much, in a byte above one that is found rightly, but never too little. */
+    uint64_t rubouts = bytes ^ (ones * 0x7f);
+    uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
+    return ((low | rubout) & tops) == 0;
+}
+
+static bool is_plain(const unsigned char *raw, size_t size) {
+    if (size < 8) {
+        for (size_t i = 0; i < size; i++) {
+            if (raw[i] <= ' ' || raw[i] == 0x7f) return false;
+        }
+        return true;
     }
-    for (; i < size; i++) {
-        if (raw[i] <= ' ' || raw[i] == 0x7f) return false;
+    for (size_t i = 0; i + 8 < size; i += 8) {
+        if (!has_only_plain(raw + i)) return false;
     }
-    return true;
+    return has_only_plain(raw + size - 8);
 }
 
 void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
