@@ -26,8 +26,8 @@
 
 #include "net/net_stream.h"
 
-#define JAYI_LINK_IN_BYTES 16384
-#define JAYI_LINK_OUT_BYTES 16384
+#define JAYI_LINK_IN_BYTES 65536
+#define JAYI_LINK_OUT_BYTES 65536
 
 struct jayi_pool;
 
