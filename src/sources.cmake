@@ -13,6 +13,18 @@ set(JAYCACHE_SOURCES
     backends/file/file_table.c
     backends/file/file_walk.c
     backends/file/file_write.c
+    backends/memcached/mc_batch.c
+    backends/memcached/mc_blocks.c
+    backends/memcached/mc_call.c
+    backends/memcached/mc_counter.c
+    backends/memcached/mc_envelope.c
+    backends/memcached/mc_lane.c
+    backends/memcached/mc_ops.c
+    backends/memcached/mc_parts.c
+    backends/memcached/mc_ring.c
+    backends/memcached/mc_values.c
+    backends/memcached/mc_whole.c
+    backends/memcached/memcached_backend.c
     backends/memory/memory_backend.c
     backends/null/null_backend.c
     backends/region/region_backend.c
@@ -49,6 +61,10 @@ set(JAYCACHE_SOURCES
     engine/shared.c
     engine/shared_files.c
     engine/space.c
+    net/net_address.c
+    net/net_pool.c
+    net/net_stream.c
+    net/net_tls.c
     os/clock.c
     os/deadline.c
     os/file_ops.c
@@ -57,9 +73,11 @@ set(JAYCACHE_SOURCES
     os/random.c
     os/real_clock.c
     util/decimal.c
+    util/digest.c
     util/memory.c
     util/nearest.c
     util/status.c
     util/stripe.c
     util/units.c
+    wire/memcached_meta.c
 )

@@ -260,6 +260,7 @@ typedef struct jay_cache jay_cache;
  *              simple:    memory: with max_items=500 by default
  *              shm:NAME   in memory that the processes of this machine share
  *              file:PATH  in files of a directory, which outlive their processes
+ *              memcached://HOST   on memcached servers; memcacheds: over TLS
  *   options    more options, or NULL. Where both give an option, the URL's counts, so that
  *              a configuration file can overrule what a program has built in.
  *   ret_cache  on JAY_OK, a handle to be ended with jay_close.

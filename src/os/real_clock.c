@@ -11,3 +11,7 @@ int64_t jayi_clock_real_ns(void) {
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+int64_t jayi_clock_real_ms(void) {
+    return jayi_clock_real_ns() / 1000000;
+}

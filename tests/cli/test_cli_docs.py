@@ -132,7 +132,7 @@ class BashCompletion(unittest.TestCase):
     def test_arguments_of_options(self):
         self.assertEqual(self.complete(JAYCACHE, "list", "--sort", ""),
                          ["size", "ttl", "heat", "key"])
-        self.assertEqual(self.complete(JAYCACHE, "-u", "mem"), ["memory:"])
+        self.assertEqual(self.complete(JAYCACHE, "-u", "memo"), ["memory:"])
         self.assertIn("forever", self.complete(JAYCACHE, "set", "-t", ""))
         self.assertIn(BASH, self.complete(JAYCACHE, "batch", "-f", BASH[:-2]))
 

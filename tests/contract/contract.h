@@ -41,7 +41,8 @@
     X(SHARED, 13, "two handles on one URL do not share entries")             \
     X(PRIVATE_FORK, 14, "a forked child shares its entries with the parent") \
     X(ALLOCATOR, 15, "not all of its memory comes from the allocator")       \
-    X(TOO_BIG, 16, "no value is known to be too big for it")
+    X(TOO_BIG, 16, "no value is known to be too big for it")                 \
+    X(PLAIN_PREFIX, 17, "a key with a prefix is not found as the whole key without one")
 
 enum contract_need {
 #define CONTRACT_NEED_ENUM(name, bit, why) NEED_##name = 1 << (bit),

@@ -14,6 +14,15 @@
 #define HAS_LIMITS (NEED_ITEMS | NEED_MAX_ITEMS | NEED_MAX_BYTES | NEED_TOO_BIG)
 #define IS_IN_PROCESS (NEED_PRIVATE_FORK | NEED_ALLOCATOR)
 
+/* The seconds of a server are the step of its times; the items of a default server hold 1 MiB. */
+#define MEMCACHED_FACTS(name)                                                                      \
+    {                                                                                              \
+        .scheme = (name),                                                                          \
+        .has = (HAS_ALL_OPERATIONS & ~NEED_ITERATE) | NEED_SHARED | NEED_ALLOCATOR | NEED_TOO_BIG, \
+        .ttl_step_ms = 2000, .value_max_bytes = 1000000, .small_options = "big=refuse",            \
+        .too_big_bytes = 2 * MIB, .default_max_items = 0                                           \
+    }
+
 #define MIB ((size_t)1 << 20)
 
 static void forget_shared_memory(const char *path) {
@@ -56,7 +65,7 @@ static const contract_facts table[] = {
      .tight_options = "max_bytes=1m",
      .default_max_items = 500},
     {.scheme = "shm",
-     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | NEED_SHARED | NEED_ALLOCATOR,
+     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | NEED_SHARED | NEED_PLAIN_PREFIX | NEED_ALLOCATOR,
      .ttl_step_ms = 1,
      .value_max_bytes = 16 * MIB,
      .small_options = "max_bytes=1m",
@@ -65,7 +74,7 @@ static const contract_facts table[] = {
      .default_max_items = 0,
      .forget = forget_shared_memory},
     {.scheme = "file",
-     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | NEED_SHARED | NEED_ALLOCATOR,
+     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | NEED_SHARED | NEED_PLAIN_PREFIX | NEED_ALLOCATOR,
      .ttl_step_ms = 1,
      .value_max_bytes = 16 * MIB,
      .small_options = "max_bytes=1m",
@@ -73,6 +82,8 @@ static const contract_facts table[] = {
      .tight_options = "max_bytes=1m",
      .default_max_items = 0,
      .forget = forget_directory},
+    MEMCACHED_FACTS("memcached"),
+    MEMCACHED_FACTS("memcacheds"),
     /* The backends that only the tests have: see tests/support. */
     {.scheme = "mini",
      .has = NEED_STORE | IS_IN_PROCESS,
@@ -80,7 +91,7 @@ static const contract_facts table[] = {
      .value_max_bytes = 16 * MIB,
      .default_max_items = -1},
     {.scheme = "reference",
-     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | IS_IN_PROCESS | NEED_SHARED,
+     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | IS_IN_PROCESS | NEED_SHARED | NEED_PLAIN_PREFIX,
      .ttl_step_ms = 1,
      .value_max_bytes = 16 * MIB,
      .small_options = "max_bytes=1m",
@@ -88,7 +99,7 @@ static const contract_facts table[] = {
      .tight_options = "max_bytes=1m",
      .default_max_items = 0},
     {.scheme = "broken-*",
-     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | IS_IN_PROCESS | NEED_SHARED,
+     .has = HAS_ALL_OPERATIONS | HAS_LIMITS | IS_IN_PROCESS | NEED_SHARED | NEED_PLAIN_PREFIX,
      .ttl_step_ms = 1,
      .value_max_bytes = 16 * MIB,
      .small_options = "max_bytes=1m",

@@ -129,7 +129,7 @@ static void shared_entries(contract *c) {
 static const contract_test tests[] = {
     {"prefix_hidden", prefix_hidden, NEED_STORE | NEED_ITERATE | NEED_CLEAR},
     {"prefix_longest", prefix_longest, NEED_STORE},
-    {"prefix_apart", prefix_apart, NEED_STORE | NEED_SHARED | NEED_ITERATE},
+    {"prefix_apart", prefix_apart, NEED_STORE | NEED_SHARED | NEED_ITERATE | NEED_PLAIN_PREFIX},
     {"prefix_clear", prefix_clear, NEED_STORE | NEED_SHARED | NEED_CLEAR},
     {"shared_entries", shared_entries, NEED_STORE | NEED_SHARED | NEED_INC | NEED_ADD},
 };

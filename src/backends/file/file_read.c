@@ -16,7 +16,7 @@
 #define ATTEMPTS 8 /* without the lock, at an entry that is just being replaced */
 
 int64_t jayi_file_now_ms(void) {
-    return jayi_clock_real_ns() / 1000000;
+    return jayi_clock_real_ms();
 }
 
 bool jayi_file_is_ours(const jay_backend *backend, const struct stat *st) {

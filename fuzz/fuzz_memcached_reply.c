@@ -1,0 +1,49 @@
+/*
+ * fuzz_memcached_reply.c - any bytes as a server's reply, and any bytes as a key.
+ *
+ * Reading a reply never looks past its bytes and gives the same answer whatever follows; a key
+ * never makes a command of more than one line.
+ */
+#include <string.h>
+
+#include "fuzz_input.h"
+#include "wire/memcached_meta.h"
+
+static void read_replies(const char *data, size_t size) {
+    while (size > 0) {
+        jayi_mc_reply reply, again;
+        /* In memory of its own, so that a look past the end is seen. */
+        char *copy = malloc(size);
+        if (copy == NULL) return;
+        memcpy(copy, data, size);
+        int used = jayi_mc_parse(copy, size, &reply);
+        fuzz_require(used >= -1 && used <= (int)size && used <= JAYI_MC_REPLY_MAX);
+        if (used > 0) {
+            fuzz_require(jayi_mc_parse(copy, (size_t)used, &again) == used);
+            fuzz_require(again.code == reply.code && again.cas == reply.cas);
+            fuzz_require(jayi_mc_parse(copy, (size_t)used - 1, &again) == 0);
+            fuzz_require(reply.text >= copy && reply.text + reply.text_size <= copy + used);
+        }
+        free(copy);
+        if (used <= 0) return;
+        data += used;
+        size -= (size_t)used;
+    }
+}
+
+static void compose_commands(const void *raw, size_t size) {
+    char line[JAYI_MC_LINE_MAX];
+    jayi_mc_key key;
+    jayi_mc_key_encode(raw, size, &key);
+    fuzz_require(key.size >= 1 && key.size <= JAYI_MC_KEY_MAX);
+    size_t used = jayi_mc_compose_get(line, &key, " v f c t");
+    fuzz_require(used <= sizeof line && memchr(line, '\n', used) == line + used - 1);
+    fuzz_require(memchr(line + 3, ' ', used - 3) == line + 3 + key.size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size > 65536 || size == 0) return 0;
+    read_replies((const char *)data, size);
+    compose_commands(data, size);
+    return 0;
+}

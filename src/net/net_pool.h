@@ -1,0 +1,124 @@
+/*
+ * net_pool.h - the connections to one server: shared by all threads, opened when needed, bounded;
+ * and the breaker that leaves a server alone while it does not answer.
+ *
+ * A call acquires a link, has it for itself, and gives it back with jayi_link_release when every
+ * byte of its replies has been read, or else ends it with jayi_link_discard: so what one call
+ * has left unread never reaches another.
+ *
+ * The breaker opens when a connect fails, or when two calls in a row have timed out. While it is
+ * open calls fail at once; after a pause, which doubles each time and is spread at random, one call
+ * is let through as a probe. Its success closes the breaker.
+ *
+ * Where threads are more than links, a link that is given back goes to whoever comes first, which
+ * often is the thread that has just used it: it goes on without a switch, and at most as many
+ * waiters are woken at a time as there are free links. A waiter that has been woken in vain several
+ * times goes first.
+ *
+ * Fork: a child closes its copies of the descriptors and begins with no connections. The locks are
+ * held for moments only, never while waiting for a server; fork waits for them.
+ */
+#ifndef JAYI_NET_POOL_H
+#define JAYI_NET_POOL_H
+
+#include <poll.h>
+#include <pthread.h>
+
+#include "net/net_stream.h"
+
+#define JAYI_LINK_IN_BYTES 65536
+#define JAYI_LINK_OUT_BYTES 65536
+
+struct jayi_pool;
+
+typedef struct jayi_link {
+    jayi_stream stream;
+    struct jayi_pool *pool;
+    struct jayi_link *next_idle;
+    struct jayi_link *next, *previous; /* all links of the pool */
+    int64_t idle_since_ms;
+    bool is_in_use;
+    bool was_awaited; /* who has it had to wait for it */
+    bool is_reused;   /* it has served a call before: the server may have closed it since */
+    int dialect;      /* the protocol's: what its greeting has found out */
+    size_t in_begin, in_end;
+    char in[JAYI_LINK_IN_BYTES];   /* bytes received and not yet taken */
+    char out[JAYI_LINK_OUT_BYTES]; /* for the protocol to compose in */
+} jayi_link;
+
+/* What a protocol does on a new connection: log in, find out what it speaks. */
+typedef int jayi_greet_fn(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
+
+typedef struct jayi_pool_plan {
+    const jayi_address *address; /* must outlive the pool */
+    const struct jayi_tls *tls;  /* NULL: plain; must outlive the pool */
+    const jay_allocator *allocator;
+    jayi_greet_fn *greet; /* may be NULL */
+    void *greet_arg;
+    int max_links;
+    int64_t connect_ms; /* the most that a connect takes, greeting included */
+    int64_t call_ms;    /* the most that a call takes */
+    int64_t retry_ms;   /* the first pause of the breaker */
+} jayi_pool_plan;
+
+typedef struct jayi_pool {
+    jayi_pool_plan plan;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t freed;
+    jayi_link *idle; /* the last one used first: the others may grow old and be closed */
+    jayi_link *all;
+    jayi_link *orphans; /* a parent's, whose memory is left to free */
+    int open_count;
+    int waiting;
+    int woken;   /* waiters that have been signalled and have not run yet */
+    int hungry;  /* waiters whose turn it is before that of newcomers */
+    int strikes; /* failures in a row; the breaker is open from JAYI_STRIKES_OUT on */
+    int pauses;  /* how often it has opened in a row */
+    bool is_probing;
+    int64_t retry_at_ms;
+    uint64_t random;
+    struct jayi_pool *next, *previous; /* all pools of the process, for fork */
+} jayi_pool;
+
+int jayi_pool_init(jayi_pool *pool, const jayi_pool_plan *plan, jay_error *error);
+void jayi_pool_deinit(jayi_pool *pool);
+
+/* A link for one call. Else JAY_E_UNREACHABLE, JAY_E_TIMEOUT, JAY_E_NO_MEMORY, JAY_E_AUTH ... */
+int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
+                      jay_error *error);
+void jayi_link_release(jayi_link *link, int64_t now_ms);
+
+/* Ends a link after a failure: `status` says which, for the breaker. */
+void jayi_link_discard(jayi_link *link, int status);
+
+/* Whether calls to this server fail at once now. */
+bool jayi_pool_is_out(jayi_pool *pool, int64_t now_ms);
+
+/* ---- bytes ---- */
+
+/*
+ * Receives more bytes behind those that are there, waiting if need be. JAY_OK, JAY_E_TIMEOUT,
+ * JAY_E_UNREACHABLE, or JAY_E_PROTOCOL when the buffer is full. `may_block`: the deadline is a
+ * whole call_ms away, so that the socket's own timeout will do.
+ */
+int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error);
+
+/* The same without waiting: *ret_got is 0 when nothing has arrived. */
+int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error);
+
+/* Takes up to `size` bytes, from the buffer first, without waiting; what comes behind them goes
+ * into the buffer. *ret_got is 0 when nothing has arrived. */
+int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error);
+
+/* Takes exactly `size` bytes, from the buffer first. */
+int jayi_link_read(jayi_link *link, void *to, size_t size, int64_t deadline_ms, jay_error *error);
+
+/* Sends all of the parts, which are used up. */
+int jayi_link_send(jayi_link *link, struct iovec *parts, int count, int64_t deadline_ms,
+                   jay_error *error);
+
+/* The failure of a link's stream, or of a deadline; names the server. */
+int jayi_link_failed(jayi_link *link, jay_error *error);
+int jayi_link_late(const jayi_link *link, jay_error *error);
+
+#endif

@@ -1,0 +1,299 @@
+/*
+ * memcached_meta.c - memcached's protocol as text.
+ */
+#include "wire/memcached_meta.h"
+
+#include <string.h>
+
+#include "util/digest.h"
+
+/* ---- keys ---- */
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Writes `size` bytes as base64 and returns the length: four letters for three bytes begun. */
+static size_t encode_base64(const unsigned char *from, size_t size, char *to) {
+    char *begin = to;
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        uint32_t bits = (uint32_t)from[i] << 16;
+        if (left > 1) bits |= (uint32_t)from[i + 1] << 8;
+        if (left > 2) bits |= from[i + 2];
+        *to++ = base64_digits[bits >> 18];
+        *to++ = base64_digits[bits >> 12 & 63];
+        *to++ = left > 1 ? base64_digits[bits >> 6 & 63] : '=';
+        *to++ = left > 2 ? base64_digits[bits & 63] : '=';
+    }
+    return (size_t)(to - begin);
+}
+
+/* Whether the protocol carries eight bytes as they are. */
+static bool has_only_plain(const unsigned char *raw) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t bytes;
+    memcpy(&bytes, raw, 8);
+    /* The top bit of a byte is set where it is below '!', and where it is 0x7f. Both may find too
+     * much, in a byte above one that is found rightly, but never too little. */
+    uint64_t rubouts = bytes ^ (ones * 0x7f);
+    uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
+    return ((low | rubout) & tops) == 0;
+}
+
+static bool is_plain(const unsigned char *raw, size_t size) {
+    if (size < 8) {
+        for (size_t i = 0; i < size; i++) {
+            if (raw[i] <= ' ' || raw[i] == 0x7f) return false;
+        }
+        return true;
+    }
+    for (size_t i = 0; i + 8 < size; i += 8) {
+        if (!has_only_plain(raw + i)) return false;
+    }
+    return has_only_plain(raw + size - 8);
+}
+
+void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
+    unsigned char form[2 + JAYI_SHA256_BYTES];
+    form[0] = '\0';
+    form[1] = (unsigned char)kind;
+    jayi_sha256(raw, raw_size, form + 2);
+    ret_key->size = encode_base64(form, sizeof form, ret_key->own);
+    ret_key->text = ret_key->own;
+    ret_key->is_base64 = true;
+    ret_key->is_hashed = true;
+}
+
+void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
+    const unsigned char *bytes = raw;
+    ret_key->is_hashed = false;
+    if (raw_size <= JAYI_MC_KEY_MAX && is_plain(bytes, raw_size)) {
+        ret_key->text = raw;
+        ret_key->size = raw_size;
+        ret_key->is_base64 = false;
+    } else if (raw_size <= JAYI_MC_RAW_KEY_MAX && bytes[0] != '\0') {
+        ret_key->size = encode_base64(bytes, raw_size, ret_key->own);
+        ret_key->text = ret_key->own;
+        ret_key->is_base64 = true;
+    } else {
+        jayi_mc_key_encode_own('k', raw, raw_size, ret_key);
+    }
+}
+
+/* ---- commands ---- */
+
+static char *put_text(char *to, const char *text) {
+    size_t size = strlen(text);
+    memcpy(to, text, size);
+    return to + size;
+}
+
+static char *put_key(char *to, const char *command, const jayi_mc_key *key) {
+    memcpy(to, command, 3);
+    memcpy(to + 3, key->text, key->size);
+    return to + 3 + key->size;
+}
+
+static char *put_unsigned(char *to, uint64_t number) {
+    char digits[20];
+    size_t size = 0;
+    do {
+        digits[size++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (size > 0) *to++ = digits[--size];
+    return to;
+}
+
+/* " X123" */
+static char *put_flag(char *to, char flag, uint64_t number) {
+    *to++ = ' ';
+    *to++ = flag;
+    return put_unsigned(to, number);
+}
+
+static size_t put_end(char *to, const char *begin, const jayi_mc_key *key) {
+    if (key->is_base64) {
+        *to++ = ' ';
+        *to++ = 'b';
+    }
+    *to++ = '\r';
+    *to++ = '\n';
+    return (size_t)(to - begin);
+}
+
+size_t jayi_mc_compose_get(char *out, const jayi_mc_key *key, const char *flags) {
+    char *to = put_key(out, "mg ", key);
+    to = put_text(to, flags);
+    return put_end(to, out, key);
+}
+
+size_t jayi_mc_compose_touch(char *out, const jayi_mc_key *key, int64_t exptime) {
+    char *to = put_key(out, "mg ", key);
+    to = put_flag(to, 'T', (uint64_t)exptime);
+    to = put_text(to, " f");
+    return put_end(to, out, key);
+}
+
+size_t jayi_mc_compose_store(char *out, const jayi_mc_key *key, const jayi_mc_store *store) {
+    char *to = put_key(out, "ms ", key);
+    *to++ = ' ';
+    to = put_unsigned(to, store->value_size);
+    if (store->exptime != 0) to = put_flag(to, 'T', (uint64_t)store->exptime);
+    if (store->flags != 0) to = put_flag(to, 'F', store->flags);
+    if (store->mode == JAYI_MC_CAS) {
+        to = put_flag(to, 'C', store->cas);
+    } else if (store->mode != JAYI_MC_SET) {
+        *to++ = ' ';
+        *to++ = 'M';
+        *to++ = store->mode;
+    }
+    return put_end(to, out, key);
+}
+
+size_t jayi_mc_compose_delete(char *out, const jayi_mc_key *key, uint64_t cas) {
+    char *to = put_key(out, "md ", key);
+    if (cas != 0) to = put_flag(to, 'C', cas);
+    return put_end(to, out, key);
+}
+
+size_t jayi_mc_compose_add(char *out, const jayi_mc_key *key, int64_t delta, uint64_t cas) {
+    char *to = put_key(out, "ma ", key);
+    if (cas != 0) to = put_flag(to, 'C', cas);
+    if (delta < 0) to = put_text(to, " MD");
+    to = put_flag(to, 'D', delta < 0 ? 0 - (uint64_t)delta : (uint64_t)delta);
+    to = put_text(to, " v");
+    return put_end(to, out, key);
+}
+
+/* ---- replies ---- */
+
+static const struct code_name {
+    char text[13];
+    unsigned char size;
+} code_names[] = {
+#define CODE_NAME(name, text) {text, sizeof(text) - 1},
+    JAYI_MC_CODE_MAP(CODE_NAME)
+#undef CODE_NAME
+};
+
+/* Reads digits up to a space or the end. The place behind them, or NULL. */
+static const char *take_unsigned(const char *at, const char *end, uint64_t *ret_number) {
+    const char *begin = at;
+    uint64_t number = 0;
+    for (; at < end && *at != ' '; at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (digit > 9 || number > (UINT64_MAX - digit) / 10) return NULL;
+        number = number * 10 + digit;
+    }
+    if (at == begin) return NULL;
+    *ret_number = number;
+    return at;
+}
+
+/* One flag of a meta reply, from its letter on. The place behind it, or NULL. */
+static const char *take_flag(const char *at, const char *end, jayi_mc_reply *reply) {
+    uint64_t number = 0;
+    char letter = *at++;
+    switch (letter) {
+    case 'c':
+        return take_unsigned(at, end, &reply->cas);
+    case 'f':
+        at = take_unsigned(at, end, &number);
+        if (at == NULL || number > UINT32_MAX) return NULL;
+        reply->flags = (uint32_t)number;
+        return at;
+    case 't':
+        reply->has_ttl = true;
+        reply->ttl_s = -1;
+        if (end - at >= 2 && at[0] == '-' && at[1] == '1') return at + 2;
+        at = take_unsigned(at, end, &number);
+        if (at == NULL || number > INT32_MAX) return NULL;
+        reply->ttl_s = (int64_t)number;
+        return at;
+    default:
+        /* Flags that were not asked for say nothing here. */
+        while (at < end && *at != ' ') at++;
+        return at;
+    }
+}
+
+static bool take_flags(const char *at, const char *end, jayi_mc_reply *reply) {
+    while (at != NULL && at < end) {
+        if (*at != ' ') return false;
+        if (++at < end && *at != ' ') at = take_flag(at, end, reply);
+    }
+    return at != NULL;
+}
+
+/* VALUE key flags bytes [cas] */
+static bool take_value_line(const char *at, const char *end, jayi_mc_reply *reply) {
+    const char *space = memchr(at, ' ', (size_t)(end - at));
+    uint64_t flags;
+    if (space == NULL || space == at) return false;
+    reply->text = at;
+    reply->text_size = (size_t)(space - at);
+    at = take_unsigned(space + 1, end, &flags);
+    if (at == NULL || at == end || flags > UINT32_MAX) return false;
+    reply->flags = (uint32_t)flags;
+    at = take_unsigned(at + 1, end, &reply->value_size);
+    if (at != NULL && at < end) at = take_unsigned(at + 1, end, &reply->cas);
+    reply->has_value = true;
+    return at == end;
+}
+
+static bool take_rest(const char *at, const char *end, jayi_mc_reply *reply) {
+    switch (reply->code) {
+    case JAYI_MC_VA:
+        if (at == end) return false;
+        reply->has_value = true;
+        at = take_unsigned(at + 1, end, &reply->value_size);
+        return at != NULL && take_flags(at, end, reply);
+    case JAYI_MC_HD:
+        return take_flags(at, end, reply);
+    case JAYI_MC_VALUE:
+        return at < end && take_value_line(at + 1, end, reply);
+    default:
+        reply->text = at < end ? at + 1 : at;
+        reply->text_size = (size_t)(end - reply->text);
+        return true;
+    }
+}
+
+/* The code that a line begins with, and the place behind it, or NULL. */
+static const char *take_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+    for (size_t i = 0; i < sizeof code_names / sizeof code_names[0]; i++) {
+        size_t size = code_names[i].size;
+        if ((size_t)(end - at) < size || memcmp(at, code_names[i].text, size) != 0) continue;
+        if (at + size < end && at[size] != ' ') continue;
+        *ret_code = (enum jayi_mc_code)i;
+        return at + size;
+    }
+    return NULL;
+}
+
+/* The usual replies have two letters, and are told apart at once. */
+static const char *take_short_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+    if (end - at < 2 || (end - at > 2 && at[2] != ' ')) return NULL;
+    if (at[0] == 'V' && at[1] == 'A') {
+        *ret_code = JAYI_MC_VA;
+    } else if (at[0] == 'H' && at[1] == 'D') {
+        *ret_code = JAYI_MC_HD;
+    } else {
+        return NULL;
+    }
+    return at + 2;
+}
+
+int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
+    size_t most = size < JAYI_MC_REPLY_MAX ? size : JAYI_MC_REPLY_MAX;
+    const char *newline = most > 0 ? memchr(data, '\n', most) : NULL;
+    if (newline == NULL) return size < JAYI_MC_REPLY_MAX ? 0 : -1;
+    if (newline == data || newline[-1] != '\r') return -1;
+    const char *end = newline - 1;
+    *ret_reply = (jayi_mc_reply){.ttl_s = -1, .text = end};
+    const char *at = take_short_code(data, end, &ret_reply->code);
+    if (at == NULL) at = take_code(data, end, &ret_reply->code);
+    if (at == NULL || !take_rest(at, end, ret_reply)) return -1;
+    return (int)(newline + 1 - data);
+}
