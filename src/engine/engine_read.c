@@ -203,8 +203,8 @@ static int read_entry(jayi_region *region, uint64_t hash, const void *key, size_
     return read_locked(region, hash, key, key_size, use, arg);
 }
 
-/* The rest of a get_into that has not come to an end: not found, over, or the bucket keeps
- * changing. */
+/* The rest of a get_into that has not come to an end: the entry is over, or too large, or the bucket
+ * is just being changed. */
 static __attribute__((noinline)) int get_into_again(jayi_region *region, uint64_t hash,
                                                     const void *key, size_t key_size, void *buffer,
                                                     size_t capacity, size_t *ret_size) {
@@ -221,8 +221,12 @@ int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, 
     uint64_t hash = jayi_hash(key, key_size, region->seed);
     found f;
     /* What nearly always happens, in as few steps as can be. */
-    if (likely(find(region, hash, key, key_size, &f) == FOUND) &&
-        likely(f.value_size <= capacity) &&
+    enum outcome outcome = find(region, hash, key, key_size, &f);
+    if (outcome == ABSENT) {
+        count_lookup(region, token, JAY_MISS);
+        return JAY_MISS;
+    }
+    if (likely(outcome == FOUND) && likely(f.value_size <= capacity) &&
         likely(!jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
         if (f.value_size > 0) jayi_racy_read(buffer, f.item->bytes + key_size, f.value_size);
         if (likely(is_unchanged(f.bucket, f.version))) {
