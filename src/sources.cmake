@@ -62,4 +62,5 @@ set(JAYCACHE_SOURCES
     util/status.c
     util/units.c
     wire/memcached_meta.c
+    wire/resp.c
 )
