@@ -1,6 +1,6 @@
 /*
- * redis_server.h - real Redis servers for tests: each in a process of its own, on a unix socket in a
- * temporary folder and on a port of the loopback that the kernel picks; they end with the program
+ * redis_server.h - real Redis servers for tests: each in a process of its own, on a unix socket in
+ * a temporary folder and on a port of the loopback that the kernel picks; they end with the program
  * that started them.
  */
 #ifndef JAY_REDIS_SERVER_H

@@ -1,7 +1,7 @@
 /*
- * rd_batch.c - get_many by MGET, set_many and delete_many as a row of commands: a group of keys at a
- * time, each group one round trip. The server puts replies by while it reads commands, so sending a
- * group whole before reading cannot end in both waiting for each other.
+ * rd_batch.c - get_many by MGET, set_many and delete_many as a row of commands: a group of keys at
+ * a time, each group one round trip. The server puts replies by while it reads commands, so sending
+ * a group whole before reading cannot end in both waiting for each other.
  */
 #include <string.h>
 
