@@ -2,6 +2,7 @@
  * test_redis_special.c - what only this backend has: logins, databases, scripts that a server
  * forgets, what other clients wrote, prefixes that look like patterns, and refusals.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,6 +257,79 @@ static void refusals(void **state) {
     jay_close(cache);
 }
 
+/* A server that answers every command alike; like those before Redis 6 it does not know HELLO. */
+typedef struct fake {
+    int listener;
+    const char *answer;
+} fake;
+
+static void *run_fake(void *arg) {
+    const fake *f = arg;
+    for (;;) {
+        int fd = accept(f->listener, NULL, NULL);
+        if (fd < 0) return NULL;
+        char text[4096];
+        ssize_t got;
+        while ((got = recv(fd, text, sizeof text, 0)) > 0) {
+            const char *answer = f->answer;
+            if (memmem(text, (size_t)got, "HELLO", 5) != NULL) answer = "-ERR unknown command\r\n";
+            if (memmem(text, (size_t)got, "SETNAME", 7) != NULL) answer = "+OK\r\n";
+            if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) break;
+        }
+        close(fd);
+    }
+}
+
+/* Asks a fake for a key: the status. */
+static int ask_fake(const char *answer) {
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server.socket);
+    fake f = {.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .answer = answer};
+    pthread_t thread;
+    assert_int_equal(bind(f.listener, (const struct sockaddr *)&path, sizeof path), 0);
+    assert_int_equal(listen(f.listener, 8), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_fake, &f), 0);
+    jay_cache *cache = open_cache("", "");
+    int status = jay_has_str(cache, "key");
+    jay_close(cache);
+    shutdown(f.listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(f.listener);
+    unlink(server.socket);
+    return status;
+}
+
+static void answers(void **state) {
+    (void)state;
+    static const struct {
+        const char *answer;
+        int status;
+    } rows[] = {
+        {":1\r\n", JAY_OK},
+        {":0\r\n", JAY_MISS},
+        {">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n:1\r\n", JAY_OK},
+        {"|1\r\n+ttl\r\n:5\r\n:0\r\n", JAY_MISS},
+        {"-LOADING Redis is loading the dataset in memory\r\n", JAY_E_BUSY},
+        {"-BUSY Redis is busy running a script\r\n", JAY_E_BUSY},
+        {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", JAY_E_BUSY},
+        {"-MASTERDOWN Link with MASTER is down\r\n", JAY_E_BUSY},
+        {"-NOAUTH Authentication required.\r\n", JAY_E_AUTH},
+        {"-NOPERM this user has no permissions\r\n", JAY_E_AUTH},
+        {"-OOM command not allowed\r\n", JAY_E_FULL},
+        {"-MOVED 3999 127.0.0.1:6381\r\n", JAY_E_SERVER},
+        {"-CLUSTERDOWN The cluster is down\r\n", JAY_E_SERVER},
+        {"-ERR whatever\r\n", JAY_E_SERVER},
+        {"-\r\n", JAY_E_SERVER},
+        {"+OK\r\n", JAY_E_PROTOCOL},
+        {"$1\r\n1\r\n", JAY_E_PROTOCOL},
+        {"HTTP/1.1 400 Bad Request\r\n", JAY_E_PROTOCOL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int status = ask_fake(rows[i].answer);
+        if (status != rows[i].status) fail_msg("%s: %s", rows[i].answer, jay_status_name(status));
+    }
+}
+
 /* A counter keeps every digit, and says when it would leave 64 bits. */
 static void counters_are_exact(void **state) {
     (void)state;
@@ -280,6 +354,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(forgotten_scripts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(prefixes_are_no_patterns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_are_exact, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,14 +127,12 @@ static void nesting(void **state) {
         for (size_t part = 0; part < size; part++)
             assert_int_equal(walk_through(replies[i], part), -1);
     }
-    char deep[200] = "";
-    for (int depth = 1; depth <= 20; depth++) {
-        strcat(deep, "*1\r\n");
-        char whole[220];
-        strcpy(whole, deep);
-        strcat(whole, ":1\r\n");
-        int used = walk_through(whole, strlen(whole));
-        assert_true(depth <= JAYI_RESP_DEPTH_MAX ? used == (int)strlen(whole) : used == -1);
+    for (size_t depth = 1; depth <= 20; depth++) {
+        char deep[100];
+        for (size_t i = 0; i < depth; i++) memcpy(deep + 4 * i, "*1\r\n", 4);
+        memcpy(deep + 4 * depth, ":1\r\n", 4);
+        int size = (int)(4 * depth + 4), used = walk_through(deep, (size_t)size);
+        assert_int_equal(used, depth <= JAYI_RESP_DEPTH_MAX ? size : -1);
     }
 }
 

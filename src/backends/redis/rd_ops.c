@@ -41,7 +41,7 @@ int jayi_rd_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
     status = find(&call, key, key_size, &head);
     if (status == JAY_OK) status = note_read(&call, jayi_rd_take_block(&call, &head, &block));
     status = jayi_rd_end(&call, status);
-    if (status == JAY_OK) jayi_rd_fill_value(ret_value, block, (size_t)head.number);
+    if (block != NULL) jayi_rd_fill_value(ret_value, block, (size_t)head.number);
     return rd_read_status(backend, status);
 }
 
