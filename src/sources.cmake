@@ -27,6 +27,13 @@ set(JAYCACHE_SOURCES
     backends/memcached/memcached_backend.c
     backends/memory/memory_backend.c
     backends/null/null_backend.c
+    backends/redis/rd_atomic.c
+    backends/redis/rd_batch.c
+    backends/redis/rd_call.c
+    backends/redis/rd_greet.c
+    backends/redis/rd_ops.c
+    backends/redis/rd_scan.c
+    backends/redis/redis_backend.c
     backends/region/region_backend.c
     backends/shm/shm_backend.c
     core/batch.c
@@ -80,4 +87,5 @@ set(JAYCACHE_SOURCES
     util/stripe.c
     util/units.c
     wire/memcached_meta.c
+    wire/resp.c
 )

@@ -9,11 +9,13 @@
 #include "backends/memcached/memcached_backend.h"
 #include "backends/memory/memory_backend.h"
 #include "backends/null/null_backend.h"
+#include "backends/redis/redis_backend.h"
 #include "backends/shm/shm_backend.h"
 
 static const jay_backend_ops *const builtin[] = {
-    &jayi_null_backend, &jayi_memory_backend,    &jayi_simple_backend,     &jayi_shm_backend,
-    &jayi_file_backend, &jayi_memcached_backend, &jayi_memcacheds_backend,
+    &jayi_null_backend,   &jayi_memory_backend,     &jayi_simple_backend,     &jayi_shm_backend,
+    &jayi_file_backend,   &jayi_memcached_backend,  &jayi_memcacheds_backend, &jayi_redis_backend,
+    &jayi_rediss_backend, &jayi_redis_unix_backend,
 };
 
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])

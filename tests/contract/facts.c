@@ -25,6 +25,14 @@
 
 #define MIB ((size_t)1 << 20)
 
+/* A default server holds values of 512 MiB: too large for a test. */
+#define REDIS_FACTS(name)                                                             \
+    {                                                                                 \
+        .scheme = (name),                                                             \
+        .has = HAS_ALL_OPERATIONS | NEED_SHARED | NEED_PLAIN_PREFIX | NEED_ALLOCATOR, \
+        .ttl_step_ms = 1, .value_max_bytes = 16 * MIB, .default_max_items = 0         \
+    }
+
 static void forget_shared_memory(const char *path) {
     (void)jay_shm_remove(path, NULL);
 }
@@ -84,6 +92,9 @@ static const contract_facts table[] = {
      .forget = forget_directory},
     MEMCACHED_FACTS("memcached"),
     MEMCACHED_FACTS("memcacheds"),
+    REDIS_FACTS("redis"),
+    REDIS_FACTS("rediss"),
+    REDIS_FACTS("redis+unix"),
     /* The backends that only the tests have: see tests/support. */
     {.scheme = "mini",
      .has = NEED_STORE | IS_IN_PROCESS,

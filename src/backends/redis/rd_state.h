@@ -1,0 +1,161 @@
+/*
+ * rd_state.h - what the files of this backend share: its state, and a call on the server.
+ *
+ * A call acquires a link, writes commands (jayi_rd_put...), sends them (jayi_rd_flush), and reads
+ * the replies in the same order. jayi_rd_end gives the link back when the last byte of the last
+ * reply has been read, which is_clean says, and else closes it.
+ */
+#ifndef JAYI_RD_STATE_H
+#define JAYI_RD_STATE_H
+
+#include <jaycache/backend.h>
+
+#include "net/net_pool.h"
+#include "net/net_tls.h"
+#include "util/hash.h"
+#include "wire/resp.h"
+
+#define RD_VALUE_MAX ((uint64_t)512 << 20) /* the longest string that a server holds by default */
+#define RD_PARTS 64
+#define RD_WORDS 8
+
+struct jay_backend {
+    jay_allocator allocator;
+    jayi_address *addresses; /* one */
+    jayi_pool pool;
+    bool has_pool;
+    jayi_tls *tls;
+    char *user;          /* "": none given */
+    char *password;      /* NULL: none given */
+    char *password_file; /* NULL: none; read at every connect */
+    char *client_name;
+    int64_t database;
+    int protocol; /* 2 or 3 */
+    bool misses_outages;
+    int64_t call_ms;
+};
+
+typedef struct rd_call {
+    jay_backend *backend;
+    jayi_link *link; /* NULL: it is lost */
+    jay_error *error;
+    int64_t now_ms;
+    int64_t deadline_ms;
+    bool may_block; /* nothing has been waited for yet */
+    bool is_clean;  /* no reply is on its way */
+    int write_status;
+    char *written; /* what goes out next of the link's buffer ... */
+    char *at;      /* ... up to here, behind the parts */
+    int part_count;
+    struct iovec parts[RD_PARTS + 1];
+} rd_call;
+
+/* Begins a call, to be ended with jayi_rd_end on JAY_OK. */
+int jayi_rd_begin(rd_call *call, jay_backend *backend, jay_error *error);
+
+/* Begins a call on a link that the caller has; not to be ended. */
+void jayi_rd_begin_on(rd_call *call, jay_backend *backend, jayi_link *link, int64_t deadline_ms,
+                      jay_error *error);
+
+/* Ends a call, and returns its status. */
+int jayi_rd_end(rd_call *call, int status);
+
+/* Writes a part of a command; a long word must stay where it is until jayi_rd_flush. Failures are
+ * that one's to tell. */
+void jayi_rd_put_command(rd_call *call, size_t count);
+void jayi_rd_put_word(rd_call *call, const void *word, size_t size);
+#define RD_PUT(call, literal) jayi_rd_put_word((call), (literal), sizeof(literal) - 1)
+
+/* Sends what has been written. */
+int jayi_rd_flush(rd_call *call);
+
+/* Reads the head of the next reply. */
+int jayi_rd_read(rd_call *call, jayi_resp_head *ret_head);
+
+/* Takes the bytes that a head announced, into room for them; or drops them. */
+int jayi_rd_take(rd_call *call, const jayi_resp_head *head, void *to);
+int jayi_rd_skip(rd_call *call, const jayi_resp_head *head);
+
+/* Drops all that belongs to a reply. */
+int jayi_rd_skip_reply(rd_call *call, const jayi_resp_head *head);
+
+/* Sends one command and reads the head of its reply; again on another link when one that has served
+ * before turns out to be closed, unless `is_once`. is_clean when the head is all of it. */
+int jayi_rd_run(rd_call *call, const jay_bytes *words, size_t count, bool is_once,
+                jayi_resp_head *ret_head);
+
+/* The failure that a reply stands for: the server's refusal, or a reply that makes no sense. */
+int jayi_rd_unexpected(rd_call *call, const jayi_resp_head *head);
+
+/* Whether an error reply begins with a word. */
+bool jayi_rd_says(const jayi_resp_head *head, const char *word);
+
+/* Whether a call can be made anew on another link. */
+bool jayi_rd_may_repeat(const rd_call *call, int status, int attempt);
+
+/* A word from a constant of the source. */
+#define RD_WORD(literal) ((jay_bytes){(literal), sizeof(literal) - 1})
+
+/* What a new connection begins with: log in, choose the protocol, name and database. */
+int jayi_rd_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
+
+/* Reads the password file anew; *ret_text is the allocator's. */
+int jayi_rd_read_password(const jay_backend *backend, char **ret_text, jay_error *error);
+
+/* The version of a value: the same for the same bytes. */
+static inline uint64_t rd_version_of(const void *value, size_t size) {
+    uint64_t version = jayi_hash(value, size, 0);
+    return version != 0 ? version : 1;
+}
+
+/* Whether a read that failed so is to look like a miss. */
+static inline int rd_read_status(const jay_backend *backend, int status) {
+    bool is_outage = status == JAY_E_UNREACHABLE || status == JAY_E_TIMEOUT;
+    return is_outage && backend->misses_outages ? JAY_MISS : status;
+}
+
+/* Reads the string that a head announced into a new block of the allocator's, with a NUL behind. */
+int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_block);
+
+/* Fills a view from such a block. */
+void jayi_rd_fill_value(jay_value *value, char *block, size_t size);
+
+/* Puts the SET of a write. */
+void jayi_rd_put_set(rd_call *call, const jay_write *write);
+
+/* ---- the table's functions, by file ---- */
+
+/* rd_ops.c */
+int jayi_rd_get(jay_backend *backend, const void *key, size_t key_size, jay_value *ret_value,
+                jay_error *error);
+void jayi_rd_release(jay_backend *backend, jay_value *value);
+int jayi_rd_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,
+                     size_t capacity, size_t *ret_size, jay_error *error);
+int jayi_rd_write(jay_backend *backend, const jay_write *write, jay_error *error);
+int jayi_rd_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
+int jayi_rd_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
+int jayi_rd_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t *ret_ttl_ms,
+                jay_error *error);
+
+/* rd_atomic.c */
+int jayi_rd_cas(jay_backend *backend, const jay_write *write, jay_error *error);
+int jayi_rd_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                  jay_error *error);
+int jayi_rd_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                int64_t ttl_ms, int64_t *ret_number, jay_error *error);
+
+/* rd_batch.c */
+void jayi_rd_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
+                      jay_value *ret_values, int *statuses, jay_error *error);
+void jayi_rd_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
+                      jay_error *error);
+void jayi_rd_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
+                         jay_error *error);
+
+/* rd_scan.c */
+int jayi_rd_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error);
+int jayi_rd_iterate(jay_backend *backend, const void *prefix, size_t prefix_size,
+                    jay_iterate_fn *fn, void *arg, jay_error *error);
+int jayi_rd_stats(jay_backend *backend, jay_stats *stats, jay_error *error);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * redis_server.c - real Redis servers for tests.
+ *
+ * Redis does not tell which port the kernel gave it, so one is picked beforehand by binding a
+ * socket; should another program take it in between, another is picked. The waits here have
+ * deadlines far beyond what any machine needs.
+ */
+#include "redis_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_ROUNDS 3000 /* of 10 ms */
+#define PORT_ATTEMPTS 20
+
+static void die(int status, const char *what) {
+    fprintf(stderr, "redis_server: %s\n", what);
+    exit(status);
+}
+
+static void pause_shortly(void) {
+    struct timespec time = {.tv_nsec = 10000000};
+    nanosleep(&time, NULL);
+}
+
+void redis_server_init(redis_server *server) {
+    memset(server, 0, sizeof *server);
+    if (access("/usr/bin/redis-server", X_OK) != 0 &&
+        access("/usr/local/bin/redis-server", X_OK) != 0)
+        die(77, "skipped: there is no redis-server; on Debian: redis-server");
+    snprintf(server->dir, sizeof server->dir, "/tmp/jaycache-redis-XXXXXX");
+    if (mkdtemp(server->dir) == NULL) die(1, "no temporary folder can be made");
+    snprintf(server->socket, sizeof server->socket, "%s/redis.sock", server->dir);
+}
+
+void redis_server_add_option(redis_server *server, const char *option) {
+    if (server->option_count == REDIS_OPTIONS_MAX) die(1, "too many options");
+    server->options[server->option_count++] = option;
+}
+
+void redis_server_use_tls(redis_server *server) {
+    static const char script[] =
+        "exec >openssl.log 2>&1\n"
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 "
+        "-subj /CN=test-authority\n"
+        "echo 'subjectAltName=IP:127.0.0.1' >server.ext\n"
+        "openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=server\n"
+        "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+        "-extfile server.ext -out server.pem\n";
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (chdir(server->dir) != 0) _exit(1);
+        execl("/bin/sh", "sh", "-ec", script, (char *)NULL);
+        _exit(127);
+    }
+    int state = 0;
+    while (waitpid(pid, &state, 0) < 0 && errno == EINTR) continue;
+    if (pid < 0 || !WIFEXITED(state) || WEXITSTATUS(state) != 0) die(1, "making keys failed");
+    server->is_tls = true;
+}
+
+/* ---- starting ---- */
+
+static int pick_port(void) {
+    struct sockaddr_in host = {.sin_family = AF_INET};
+    socklen_t size = sizeof host;
+    host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (const struct sockaddr *)&host, sizeof host) != 0 ||
+        getsockname(fd, (struct sockaddr *)&host, &size) != 0)
+        die(1, "the kernel gives no port");
+    close(fd);
+    return ntohs(host.sin_port);
+}
+
+/* The child's command line. */
+static void run_server(const redis_server *server) {
+    char port[16], cert[96], key[96], ca[96];
+    const char *args[40 + REDIS_OPTIONS_MAX];
+    size_t n = 0;
+    snprintf(port, sizeof port, "%d", server->port);
+    const char *const plain[] = {
+        "redis-server", "--bind",    "127.0.0.1",    "--unixsocket", server->socket,
+        "--save",       "",          "--appendonly", "no",           "--dir",
+        server->dir,    "--logfile", "server.log",   "--port",       server->is_tls ? "0" : port};
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) args[n++] = plain[i];
+    if (server->is_tls) {
+        snprintf(cert, sizeof cert, "%s/server.pem", server->dir);
+        snprintf(key, sizeof key, "%s/server.key", server->dir);
+        snprintf(ca, sizeof ca, "%s/ca.pem", server->dir);
+        const char *const tls[] = {"--tls-port",         port, "--tls-cert-file",    cert,
+                                   "--tls-key-file",     key,  "--tls-ca-cert-file", ca,
+                                   "--tls-auth-clients", "no"};
+        for (size_t i = 0; i < sizeof tls / sizeof tls[0]; i++) args[n++] = tls[i];
+    }
+    for (size_t i = 0; i < server->option_count; i++) args[n++] = server->options[i];
+    args[n] = NULL;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execvp("redis-server", (char *const *)(uintptr_t)args);
+    _exit(127);
+}
+
+static bool accepts(const redis_server *server, bool is_unix) {
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    struct sockaddr_in host = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server->port)};
+    host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server->socket);
+    int fd = socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failure = is_unix ? connect(fd, (const struct sockaddr *)&path, sizeof path)
+                          : connect(fd, (const struct sockaddr *)&host, sizeof host);
+    close(fd);
+    return failure == 0;
+}
+
+/* Whether it runs; false when it ended at once. */
+static bool launch(redis_server *server) {
+    fflush(NULL);
+    server->pid = fork();
+    if (server->pid < 0) die(1, "fork failed");
+    if (server->pid == 0) run_server(server);
+    for (int i = 0; i < WAIT_ROUNDS; i++) {
+        if (accepts(server, true) && accepts(server, false)) return true;
+        if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+            server->pid = 0;
+            return false;
+        }
+        pause_shortly();
+    }
+    die(1, "the server does not accept connections");
+    return false;
+}
+
+void redis_server_start(redis_server *server) {
+    bool is_first = server->port == 0;
+    if (server->pid != 0) return;
+    for (int i = 0; i < PORT_ATTEMPTS; i++) {
+        if (is_first) server->port = pick_port();
+        if (launch(server)) return;
+    }
+    die(1, "the server ended at once");
+}
+
+/* ---- signals ---- */
+
+void redis_server_kill(redis_server *server) {
+    if (server->pid == 0) return;
+    kill(server->pid, SIGKILL);
+    while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    server->pid = 0;
+    server->is_stopped = false;
+    unlink(server->socket);
+}
+
+void redis_server_stop(redis_server *server) {
+    if (server->pid == 0 || server->is_stopped) return;
+    kill(server->pid, SIGSTOP);
+    int state = 0;
+    while (waitpid(server->pid, &state, WUNTRACED) < 0 && errno == EINTR) continue;
+    server->is_stopped = true;
+}
+
+void redis_server_continue(redis_server *server) {
+    if (server->pid != 0 && server->is_stopped) kill(server->pid, SIGCONT);
+    server->is_stopped = false;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at) {
+    (void)info, (void)type, (void)at;
+    return remove(path);
+}
+
+void redis_server_deinit(redis_server *server) {
+    redis_server_kill(server);
+    nftw(server->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}

@@ -1,0 +1,43 @@
+/*
+ * redis_server.h - real Redis servers for tests: each in a process of its own, on a unix socket in
+ * a temporary folder and on a port of the loopback that the kernel picks; they end with the program
+ * that started them.
+ */
+#ifndef JAY_REDIS_SERVER_H
+#define JAY_REDIS_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define REDIS_OPTIONS_MAX 32
+
+typedef struct redis_server {
+    pid_t pid; /* 0: not running */
+    bool is_tls;
+    bool is_stopped;
+    int port;
+    char dir[64];
+    char socket[96];
+    const char *options[REDIS_OPTIONS_MAX]; /* further words of the command line */
+    size_t option_count;
+} redis_server;
+
+/* Each ends the program with a message when it fails; where there is no redis-server, with status
+ * 77, by which ctest sees that the test was skipped. */
+void redis_server_init(redis_server *server);
+void redis_server_add_option(redis_server *server, const char *option);
+
+/* Makes an authority and the server's certificate in the folder; the port speaks TLS. */
+void redis_server_use_tls(redis_server *server);
+
+/* Starts it, or starts it again at its addresses. */
+void redis_server_start(redis_server *server);
+void redis_server_kill(redis_server *server);
+void redis_server_stop(redis_server *server);     /* SIGSTOP */
+void redis_server_continue(redis_server *server); /* SIGCONT */
+
+/* Ends it and removes the folder. */
+void redis_server_deinit(redis_server *server);
+
+#endif

@@ -1,0 +1,361 @@
+/*
+ * test_redis_special.c - what only this backend has: logins, databases, scripts that a server
+ * forgets, what other clients wrote, prefixes that look like patterns, and refusals.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <jaycache/jaycache.h>
+
+#include "redis_server.h"
+
+static redis_server server;
+
+static int set_up(void **state) {
+    (void)state;
+    redis_server_init(&server);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    redis_server_deinit(&server);
+    return 0;
+}
+
+static jay_cache *open_cache(const char *login, const char *options) {
+    char url[400];
+    jay_cache *cache = NULL;
+    jay_error error;
+    snprintf(url, sizeof url, "redis+unix://%s%s?%s", login, server.socket, options);
+    if (jay_open(url, NULL, &cache, &error) != JAY_OK) fail_msg("%s: %s", url, error.message);
+    return cache;
+}
+
+/* Sends an inline command as another client, and gives the first line of the reply. */
+static void say(const char *line, char *reply, size_t capacity) {
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server.socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&path, sizeof path), 0);
+    char text[500];
+    int size = snprintf(text, sizeof text, "%s\r\n", line);
+    assert_int_equal(send(fd, text, (size_t)size, MSG_NOSIGNAL), size);
+    size_t used = 0;
+    while (memchr(reply, '\n', used) == NULL && used + 1 < capacity) {
+        ssize_t got = recv(fd, reply + used, capacity - used - 1, 0);
+        if (got <= 0) break;
+        used += (size_t)got;
+    }
+    reply[used] = '\0';
+    reply[strcspn(reply, "\r\n")] = '\0';
+    close(fd);
+}
+
+static void expect(const char *line, const char *wanted) {
+    char reply[1000] = "";
+    say(line, reply, sizeof reply);
+    assert_string_equal(reply, wanted);
+}
+
+/* ---- logins ---- */
+
+static void check_login(const char *login, const char *options, int wanted) {
+    jay_error error = {.message = ""};
+    jay_cache *cache = open_cache(login, options);
+    int status = jay_set(cache, "key", 3, "value", 5, 0, &error);
+    if (status != wanted) fail_msg("%s: %s, %s", login, jay_status_name(status), error.message);
+    assert_null(strstr(error.message, "pass-word"));
+    jay_close(cache);
+}
+
+static void write_password(const char *path, const char *line) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "%s\n", line);
+    fclose(file);
+}
+
+static void logins(void **state) {
+    (void)state;
+    static const char *const options[] = {"--requirepass", "pass-word", "--user", "joe", "on",
+                                          ">p@ss",         "~*",        "+@all"};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        redis_server_add_option(&server, options[i]);
+    redis_server_start(&server);
+    char path[96], option[160];
+    for (int protocol = 2; protocol <= 3; protocol++) {
+        snprintf(option, sizeof option, "protocol=%d", protocol);
+        check_login(":pass-word@", option, JAY_OK);
+        check_login("default:pass%2dword@", option, JAY_OK);
+        check_login("joe:p%40ss@", option, JAY_OK);
+        check_login("joe:pass-word@", option, JAY_E_AUTH);
+        check_login(":other@", option, JAY_E_AUTH);
+        check_login("", option, JAY_E_AUTH);
+    }
+    /* The file is read anew by each connection. */
+    snprintf(path, sizeof path, "%s/password", server.dir);
+    snprintf(option, sizeof option, "password_file=%s", path);
+    write_password(path, "joe:p@ss");
+    check_login("", option, JAY_OK);
+    jay_cache *cache = open_cache("", option);
+    write_password(path, "wrong");
+    assert_int_equal(jay_has_str(cache, "key"), JAY_E_AUTH);
+    write_password(path, "pass-word");
+    assert_int_equal(jay_has_str(cache, "key"), JAY_OK);
+    jay_close(cache);
+    jay_error error;
+    assert_int_equal(jay_open("redis://pass-word@h/", NULL, &cache, &error), JAY_E_URL);
+    assert_null(strstr(error.message, "pass-word"));
+    assert_int_equal(jay_open("redis://:pass%zzword@h/", NULL, &cache, &error), JAY_E_URL);
+    assert_int_equal(jay_open("redis://h/one", NULL, &cache, &error), JAY_E_URL);
+    assert_int_equal(jay_open("redis://h,i/0", NULL, &cache, &error), JAY_E_URL);
+    assert_int_equal(jay_open("redis+unix://h", NULL, &cache, &error), JAY_E_URL);
+    assert_int_equal(jay_open("redis:?password_file=/no/such", NULL, &cache, &error),
+                     JAY_E_OPTION_VALUE);
+}
+
+/* ---- what other clients see and write ---- */
+
+static void beside_other_clients(void **state) {
+    (void)state;
+    int64_t number = 0;
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", "db=0&prefix=site:");
+    assert_int_equal(jay_inc_str(cache, "n", 5, &number), JAY_OK);
+    expect("INCRBY site:n 37", ":42");
+    assert_int_equal(jay_inc_str(cache, "n", 1, &number), JAY_OK);
+    assert_int_equal(number, 43);
+    expect("PERSIST site:n", ":1");
+    jay_close(cache);
+}
+
+/* A list is no value: reading says so, a batch misses it, storing replaces it, delete removes it.
+ */
+static void other_types(void **state) {
+    (void)state;
+    jay_value view = JAY_VALUE_INIT;
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", "");
+    expect("RPUSH list a b", ":2");
+    assert_int_equal(jay_get_str(cache, "list", &view), JAY_E_SERVER);
+    assert_int_equal(jay_inc_str(cache, "list", 1, NULL), JAY_E_SERVER);
+    assert_int_equal(jay_cas(cache, "list", 4, "x", 1, 0, 7, NULL), JAY_E_SERVER);
+    jay_bytes key = {"list", 4};
+    int status = JAY_OK;
+    (void)jay_get_many(cache, &key, 1, &view, &status, NULL);
+    assert_int_equal(status, JAY_MISS);
+    assert_int_equal(jay_has_str(cache, "list"), JAY_OK);
+    assert_int_equal(jay_set_str(cache, "list", "text", 0), JAY_OK);
+    expect("STRLEN list", ":4");
+    expect("RPUSH other a", ":1");
+    assert_int_equal(jay_delete_str(cache, "other"), JAY_OK);
+    jay_close(cache);
+}
+
+static void forgotten_scripts(void **state) {
+    (void)state;
+    int64_t number = 0;
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", "");
+    for (int i = 1; i <= 5; i++) {
+        assert_int_equal(jay_inc_str(cache, "n", 1, &number), JAY_OK);
+        assert_int_equal(number, i);
+        assert_int_equal(jay_touch(cache, "n", 1, 0, NULL), JAY_OK);
+        expect("SCRIPT FLUSH", "+OK");
+    }
+    /* EVAL has left them under the names that EVALSHA uses. */
+    assert_int_equal(jay_inc_str(cache, "n", 1, &number), JAY_OK);
+    assert_int_equal(jay_touch(cache, "n", 1, 0, NULL), JAY_OK);
+    expect("SCRIPT EXISTS ece98fe1e9ccec01a1053df133bf39338b01e303", "*1");
+    char reply[400] = "";
+    say("EVALSHA 35ffa41af43d3f6ed0b487e0bf8db3dc3f1755a1 1 n", reply, sizeof reply);
+    assert_string_equal(reply, ":1");
+    say("EVALSHA ece98fe1e9ccec01a1053df133bf39338b01e303 1 n 0 0", reply, sizeof reply);
+    assert_string_equal(reply, "$1");
+    jay_close(cache);
+}
+
+/* ---- prefixes ---- */
+
+static void prefixes_are_no_patterns(void **state) {
+    (void)state;
+    static const char *const prefixes[] = {"p%5Bx%5D%2A:", "%2A", "%3F",        "%5C",
+                                           "%5B",          "%5D", "a%5C%5C%2A", "%5B%5Ea-z%5D-"};
+    redis_server_start(&server);
+    jay_cache *all = open_cache("", "");
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        char option[64];
+        snprintf(option, sizeof option, "prefix=%s", prefixes[i]);
+        jay_cache *cache = open_cache("", option);
+        jay_stats before, after;
+        for (int n = 0; n < 1500; n++) {
+            char key[32];
+            int size = snprintf(key, sizeof key, "px:%d", n);
+            assert_int_equal(jay_set(all, key, (size_t)size, "v", 1, 0, NULL), JAY_OK);
+            assert_int_equal(jay_set(cache, key, (size_t)size, "v", 1, 0, NULL), JAY_OK);
+        }
+        assert_int_equal(jay_get_stats(all, &before, sizeof before, NULL), JAY_OK);
+        assert_int_equal(before.items, 3000);
+        assert_int_equal(jay_clear(cache, NULL), JAY_OK);
+        assert_int_equal(jay_get_stats(all, &after, sizeof after, NULL), JAY_OK);
+        assert_int_equal(after.items, 1500);
+        assert_true(after.bytes > 0);
+        assert_int_equal(jay_has_str(cache, "px:1"), JAY_MISS);
+        assert_int_equal(jay_has_str(all, "px:1"), JAY_OK);
+        jay_close(cache);
+    }
+    jay_close(all);
+}
+
+/* ---- refusals ---- */
+
+static void refusals(void **state) {
+    (void)state;
+    jay_value view = JAY_VALUE_INIT;
+    jay_error error;
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", "");
+    assert_int_equal(jay_set_str(cache, "k", "v", 0), JAY_OK);
+    assert_int_equal(jay_get_str(cache, "k", &view), JAY_OK);
+    uint64_t version = view.version;
+    jay_value_release(&view);
+    expect("CONFIG SET maxmemory 1", "+OK");
+    assert_int_equal(jay_set(cache, "k", 1, "w", 1, 0, &error), JAY_E_FULL);
+    assert_non_null(strstr(error.message, "maxmemory"));
+    assert_int_equal(jay_cas(cache, "k", 1, "w", 1, 0, version, NULL), JAY_E_FULL);
+    assert_int_equal(jay_inc_str(cache, "new", 1, NULL), JAY_E_FULL);
+    expect("CONFIG SET maxmemory 0", "+OK");
+    assert_int_equal(jay_cas(cache, "k", 1, "w", 1, 0, version, NULL), JAY_OK);
+    expect("REPLICAOF 127.0.0.1 1", "+OK");
+    assert_int_equal(jay_set_str(cache, "k", "x", 0), JAY_E_SERVER);
+    jay_pair pair = {.key = {"k", 1}, .value = {"x", 1}};
+    int status = JAY_OK;
+    (void)jay_set_many(cache, &pair, 1, &status, NULL);
+    assert_int_equal(status, JAY_E_SERVER);
+    expect("REPLICAOF NO ONE", "+OK");
+    assert_int_equal(jay_set_str(cache, "k", "x", 0), JAY_OK);
+    expect("ACL SETUSER default -get", "+OK");
+    assert_int_equal(jay_get_str(cache, "k", &view), JAY_E_AUTH);
+    expect("ACL SETUSER default +@all", "+OK");
+    assert_int_equal(jay_get_str(cache, "k", &view), JAY_OK);
+    jay_value_release(&view);
+    jay_close(cache);
+    cache = open_cache("", "db=99");
+    assert_int_equal(jay_has_str(cache, "k"), JAY_E_SERVER);
+    jay_close(cache);
+}
+
+/* A server that answers every command alike; like those before Redis 6 it does not know HELLO. */
+typedef struct fake {
+    int listener;
+    const char *answer;
+} fake;
+
+static void *run_fake(void *arg) {
+    const fake *f = arg;
+    for (;;) {
+        int fd = accept(f->listener, NULL, NULL);
+        if (fd < 0) return NULL;
+        char text[4096];
+        ssize_t got;
+        while ((got = recv(fd, text, sizeof text, 0)) > 0) {
+            const char *answer = f->answer;
+            if (memmem(text, (size_t)got, "HELLO", 5) != NULL) answer = "-ERR unknown command\r\n";
+            if (memmem(text, (size_t)got, "SETNAME", 7) != NULL) answer = "+OK\r\n";
+            if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) break;
+        }
+        close(fd);
+    }
+}
+
+/* Asks a fake for a key: the status. */
+static int ask_fake(const char *answer) {
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server.socket);
+    fake f = {.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .answer = answer};
+    pthread_t thread;
+    assert_int_equal(bind(f.listener, (const struct sockaddr *)&path, sizeof path), 0);
+    assert_int_equal(listen(f.listener, 8), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_fake, &f), 0);
+    jay_cache *cache = open_cache("", "");
+    int status = jay_has_str(cache, "key");
+    jay_close(cache);
+    shutdown(f.listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(f.listener);
+    unlink(server.socket);
+    return status;
+}
+
+static void answers(void **state) {
+    (void)state;
+    static const struct {
+        const char *answer;
+        int status;
+    } rows[] = {
+        {":1\r\n", JAY_OK},
+        {":0\r\n", JAY_MISS},
+        {">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n:1\r\n", JAY_OK},
+        {"|1\r\n+ttl\r\n:5\r\n:0\r\n", JAY_MISS},
+        {"-LOADING Redis is loading the dataset in memory\r\n", JAY_E_BUSY},
+        {"-BUSY Redis is busy running a script\r\n", JAY_E_BUSY},
+        {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", JAY_E_BUSY},
+        {"-MASTERDOWN Link with MASTER is down\r\n", JAY_E_BUSY},
+        {"-NOAUTH Authentication required.\r\n", JAY_E_AUTH},
+        {"-NOPERM this user has no permissions\r\n", JAY_E_AUTH},
+        {"-OOM command not allowed\r\n", JAY_E_FULL},
+        {"-MOVED 3999 127.0.0.1:6381\r\n", JAY_E_SERVER},
+        {"-CLUSTERDOWN The cluster is down\r\n", JAY_E_SERVER},
+        {"-ERR whatever\r\n", JAY_E_SERVER},
+        {"-\r\n", JAY_E_SERVER},
+        {"+OK\r\n", JAY_E_PROTOCOL},
+        {"$1\r\n1\r\n", JAY_E_PROTOCOL},
+        {"HTTP/1.1 400 Bad Request\r\n", JAY_E_PROTOCOL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int status = ask_fake(rows[i].answer);
+        if (status != rows[i].status) fail_msg("%s: %s", rows[i].answer, jay_status_name(status));
+    }
+}
+
+/* A counter keeps every digit, and says when it would leave 64 bits. */
+static void counters_are_exact(void **state) {
+    (void)state;
+    int64_t number = 0;
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", "");
+    expect("SET n 9007199254740993", "+OK");
+    assert_int_equal(jay_inc_str(cache, "n", 2, &number), JAY_OK);
+    assert_true(number == INT64_C(9007199254740995));
+    expect("SET n 9223372036854775807", "+OK");
+    assert_int_equal(jay_inc_str(cache, "n", 1, &number), JAY_E_OVERFLOW);
+    expect("SET n 9223372036854775808", "+OK");
+    assert_int_equal(jay_inc_str(cache, "n", 1, &number), JAY_E_NOT_INTEGER);
+    jay_close(cache);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(logins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(beside_other_clients, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_types, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forgotten_scripts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(prefixes_are_no_patterns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counters_are_exact, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
