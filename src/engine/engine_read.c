@@ -203,8 +203,8 @@ static int read_entry(jayi_region *region, uint64_t hash, const void *key, size_
     return read_locked(region, hash, key, key_size, use, arg);
 }
 
-/* The rest of a get_into that has not come to an end: the entry is over, or too large, or the bucket
- * is just being changed. */
+/* The rest of a get_into that has not come to an end: the entry is over, or too large, or the
+ * bucket is just being changed. */
 static __attribute__((noinline)) int get_into_again(jayi_region *region, uint64_t hash,
                                                     const void *key, size_t key_size, void *buffer,
                                                     size_t capacity, size_t *ret_size) {
