@@ -83,6 +83,7 @@ set(JAYCACHE_SOURCES
     util/digest.c
     util/memory.c
     util/nearest.c
+    util/percent.c
     util/status.c
     util/stripe.c
     util/units.c

@@ -9,6 +9,7 @@
 #include <jaycache/backend.h>
 
 #include "util/memory.h"
+#include "util/percent.h"
 
 static int is_lower(char c) {
     return c >= 'a' && c <= 'z';
@@ -30,35 +31,13 @@ int jayi_scheme_is_valid(const char *scheme) {
     return size > 0 && size <= JAYI_SCHEME_MAX && scheme[size] == '\0';
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Decodes %XX in place. %00 is refused: the text is handed on as a C string. */
 static int decode(char *text, const char *what, jay_error *error) {
-    char *to = text;
-    for (const char *from = text; *from != '\0'; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = hex_digit(from[1]);
-        int low = high < 0 ? -1 : hex_digit(from[2]);
-        if (low < 0 || high * 16 + low == 0) {
-            return jay_error_set(
-                error, JAY_E_URL, 0,
-                "%.64s holds a '%%' that is not followed by two hexadecimal digits "
-                "other than 00; write a literal '%%' as %%25",
-                what);
-        }
-        *to++ = (char)(high * 16 + low);
-        from += 2;
-    }
-    *to = '\0';
-    return JAY_OK;
+    if (jayi_percent_decode(text)) return JAY_OK;
+    return jay_error_set(error, JAY_E_URL, 0,
+                         "%.64s holds a '%%' that is not followed by two hexadecimal digits other "
+                         "than 00; write a literal '%%' as %%25",
+                         what);
 }
 
 static int parse_scheme(jayi_url *url, char **rest, jay_error *error) {

@@ -359,13 +359,7 @@ typedef struct wanted {
 
 ON_EVERY_HIT void want(const jayi_region *region, const jay_bytes *key, wanted *w) {
     w->hash = jayi_hash(key->data, key->size, region->seed);
-    uint32_t number = jayi_shard_of(region, w->hash);
-    uint32_t count =
-        atomic_load_explicit(&region->shards[number].bucket_count, memory_order_acquire);
-    w->bucket = NULL;
-    if (unlikely(count == 0)) return;
-    w->bucket = jayi_bucket_at(region, number, jayi_bucket_number(jayi_first_bits(w->hash), count));
-    if (likely(w->bucket != NULL)) __builtin_prefetch(w->bucket);
+    w->bucket = jayi_index_prefetch(region, w->hash);
 }
 
 /* Looks for the slot, and has the item brought in. */

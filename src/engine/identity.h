@@ -44,10 +44,15 @@ static inline jayi_row *jayi_own_row(const jayi_region *region, uint32_t token) 
     return &region->rows[jayi_token_row(region, token)];
 }
 
+/* The stripe of a row that the calling thread counts in. */
+static inline size_t jayi_row_stripe_index(void) {
+    size_t index = jayi_stripe_index();
+    return index < JAYI_ROW_STRIPES ? index : JAYI_ROW_STRIPES - 1;
+}
+
 /* Adds to a counter of our row. */
 static inline void jayi_row_add(jayi_row *row, enum jayi_row_counter counter, int64_t amount) {
-    size_t index = jayi_stripe_index();
-    if (index >= JAYI_ROW_STRIPES) index = JAYI_ROW_STRIPES - 1;
+    size_t index = jayi_row_stripe_index();
     jayi_stripe_add(&row->stripes[index].counts[counter], index, JAYI_ROW_STRIPES, amount);
 }
 

@@ -114,14 +114,16 @@ static inline bool jayi_sizes_are_sane(const jayi_region *region, jayi_place pla
            region->region_bytes;
 }
 
-/* Has the first bucket of a hash brought in. */
-static inline void jayi_index_prefetch(const jayi_region *region, uint64_t hash) {
+/* Has the first bucket of a hash brought in; NULL: there is none. */
+static inline jayi_bucket *jayi_index_prefetch(const jayi_region *region, uint64_t hash) {
     uint32_t number = jayi_shard_of(region, hash);
-    uint32_t count = jayi_peek(&region->shards[number].bucket_count);
-    if (count == 0) return;
+    uint32_t count =
+        atomic_load_explicit(&region->shards[number].bucket_count, memory_order_acquire);
+    if (count == 0) return NULL;
     uint32_t at = jayi_bucket_number(jayi_first_bits(hash), count);
-    const jayi_bucket *bucket = jayi_bucket_at(region, number, at);
+    jayi_bucket *bucket = jayi_bucket_at(region, number, at);
     if (bucket != NULL) __builtin_prefetch(bucket);
+    return bucket;
 }
 
 /* ---- with the shard's lock ---- */

@@ -48,8 +48,7 @@ int64_t jayi_pinned_bytes(const jayi_row *row) {
 /* Whether so much is pinned that there is no more. */
 static bool is_over_limit(const jayi_region *region, const jayi_row *row) {
     int64_t limit = (int64_t)(region->region_bytes / JAYI_PINNED_SHARE);
-    size_t index = jayi_stripe_index();
-    if (index >= JAYI_ROW_STRIPES) index = JAYI_ROW_STRIPES - 1;
+    size_t index = jayi_row_stripe_index();
     /* If none of the stripes has more than its part, their sum is below the limit. */
     int64_t own = jayi_peek(&row->stripes[index].counts[JAYI_ROW_PINNED_BYTES]);
     return own > limit / JAYI_ROW_STRIPES && jayi_pinned_bytes(row) > limit;

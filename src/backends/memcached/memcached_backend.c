@@ -11,6 +11,7 @@
 
 #include "backends/memcached/mc_state.h"
 #include "util/memory.h"
+#include "util/percent.h"
 
 #define DEFAULT_PORT 11211
 #define LOGIN_MAX 500
@@ -121,31 +122,6 @@ static int bad_login(const char *where, jay_error *error) {
                          where, LOGIN_MAX);
 }
 
-static int hex_digit(char digit) {
-    const char *digits = "0123456789abcdefABCDEF";
-    const char *place = digit != '\0' ? strchr(digits, digit) : NULL;
-    if (place == NULL) return -1;
-    int number = (int)(place - digits);
-    return number < 16 ? number : number - 6;
-}
-
-/* Decodes %XX in place. Whether all of it could be. */
-static bool decode(char *text) {
-    char *to = text;
-    for (const char *from = text; *from != '\0'; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
-        if (low < 0) return false;
-        *to++ = (char)(high * 16 + low);
-        from += 2;
-    }
-    *to = '\0';
-    return true;
-}
-
 /* Keeps "user:password" as the server wants it: "user password". */
 static int keep_login(jay_backend *backend, const char *text, size_t size, bool is_encoded,
                       const char *where, jay_error *error) {
@@ -155,7 +131,7 @@ static int keep_login(jay_backend *backend, const char *text, size_t size, bool 
     char *colon = strchr(login, ':');
     if (colon == NULL || colon == login || size > LOGIN_MAX) return bad_login(where, error);
     *colon = ' ';
-    if (is_encoded && !decode(login)) return bad_login(where, error);
+    if (is_encoded && !jayi_percent_decode(login)) return bad_login(where, error);
     size_t spaces = 0;
     for (const char *at = login; *at != '\0'; at++) {
         if ((unsigned char)*at < ' ' || *at == 0x7f) return bad_login(where, error);

@@ -13,6 +13,7 @@
 #include "backends/redis/rd_state.h"
 #include "util/decimal.h"
 #include "util/memory.h"
+#include "util/percent.h"
 
 #define DEFAULT_PORT 6379
 #define DATABASE_MAX 65535
@@ -107,31 +108,6 @@ static int take_options(const jay_backend_config *config, jay_backend *backend, 
 
 /* ---- the login ---- */
 
-static int hex_digit(char digit) {
-    const char *digits = "0123456789abcdefABCDEF";
-    const char *place = digit != '\0' ? strchr(digits, digit) : NULL;
-    if (place == NULL) return -1;
-    int number = (int)(place - digits);
-    return number < 16 ? number : number - 6;
-}
-
-/* Decodes %XX in place. Whether all of it could be, without a NUL byte. */
-static bool decode(char *text) {
-    char *to = text;
-    for (const char *from = text; *from != '\0'; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
-        if (low < 0 || high * 16 + low == 0) return false;
-        *to++ = (char)(high * 16 + low);
-        from += 2;
-    }
-    *to = '\0';
-    return true;
-}
-
 /* Keeps what is before the '@': ":password" or "user:password". */
 static int keep_login(jay_backend *backend, const char *text, size_t size, jay_error *error) {
     const char *colon = memchr(text, ':', size);
@@ -143,7 +119,7 @@ static int keep_login(jay_backend *backend, const char *text, size_t size, jay_e
     backend->user = jayi_copy_text(&backend->allocator, text, user_size);
     backend->password = jayi_copy_text(&backend->allocator, colon + 1, size - user_size - 1);
     if (backend->user == NULL || backend->password == NULL) return no_memory(error);
-    if (!decode(backend->user) || !decode(backend->password))
+    if (!jayi_percent_decode(backend->user) || !jayi_percent_decode(backend->password))
         return jay_error_set(error, JAY_E_URL, 0,
                              "the login in the cache URL has a '%%' that is not followed by two "
                              "hexadecimal digits, or by those of a NUL byte");
