@@ -203,8 +203,8 @@ static int open_link(jayi_pool *pool, int64_t deadline_ms, jayi_link **ret_link,
     link->is_in_use = true;
     int64_t until = jayi_clock_ms() + plan->connect_ms;
     if (until > deadline_ms) until = deadline_ms;
-    int status =
-        jayi_stream_connect(&link->stream, plan->address, plan->tls, until, plan->call_ms, error);
+    int status = jayi_stream_connect(&link->stream, plan->address, plan->dialler, plan->tls, until,
+                                     plan->call_ms, error);
     if (status != JAY_OK) {
         jayi_free(plan->allocator, link);
         give_up_slot(pool, status == JAY_E_UNREACHABLE ? JAYI_STRIKES_OUT : 0);
@@ -328,6 +328,22 @@ void jayi_link_discard(jayi_link *link, int status) {
     }
     pthread_mutex_unlock(&pool->lock);
     free_link(link, false);
+}
+
+int jayi_link_ask_login(const jayi_link *link, jay_login_fn *ask, void *arg, jay_login *ret_login,
+                        jay_error *error) {
+    const jayi_address *address = link->pool->plan.address;
+    jay_error own = {.code = JAY_OK};
+    int status = ask(arg, address->host, address->port, ret_login, &own);
+    /* Whatever it wrote, they are texts. */
+    ret_login->user[sizeof ret_login->user - 1] = '\0';
+    ret_login->password[sizeof ret_login->password - 1] = '\0';
+    own.message[sizeof own.message - 1] = '\0';
+    if (status == JAY_OK) return JAY_OK;
+    if (status < 0 && own.code == status)
+        return jay_error_set(error, status, own.sys_errno, "%s", own.message);
+    return jay_error_set(error, JAY_E_AUTH, 0, "the program's login function failed: %s",
+                         jay_status_text(status));
 }
 
 /* ---- bytes ---- */

@@ -52,6 +52,7 @@ typedef int jayi_greet_fn(void *arg, jayi_link *link, int64_t deadline_ms, jay_e
 typedef struct jayi_pool_plan {
     const jayi_address *address; /* must outlive the pool */
     const struct jayi_tls *tls;  /* NULL: plain; must outlive the pool */
+    jayi_dialler dialler;
     const jay_allocator *allocator;
     jayi_greet_fn *greet; /* may be NULL */
     void *greet_arg;
@@ -90,6 +91,10 @@ void jayi_link_release(jayi_link *link, int64_t now_ms);
 
 /* Ends a link after a failure: `status` says which, for the breaker. */
 void jayi_link_discard(jayi_link *link, int status);
+
+/* Has the program say who to log in as on a link; *ret_login is all NUL bytes before. */
+int jayi_link_ask_login(const jayi_link *link, jay_login_fn *ask, void *arg, jay_login *ret_login,
+                        jay_error *error);
 
 /* Whether calls to this server fail at once now. */
 bool jayi_pool_is_out(jayi_pool *pool, int64_t now_ms);
