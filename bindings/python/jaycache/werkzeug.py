@@ -64,7 +64,9 @@ class MemcachedCache(BaseCache, memcached_cache.MemcachedCache):
 
     def delete_many(self, *keys):
         """Remove many entries. Returns whether the client says so."""
-        return bool(self._client.delete_multi([self._normalize_key(key) for key in keys]))
+        if self._given is None:
+            return all(self.delete(key) for key in keys)
+        return bool(self._given.delete_multi([self._normalize_key(key) for key in keys]))
 
 
 class GAEMemcachedCache(memcached_cache.GAEMemcachedCache, MemcachedCache):

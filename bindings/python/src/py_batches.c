@@ -17,6 +17,7 @@ typedef struct {
     jay_value *views;
     jay_pair *pairs;
     py_bytes *values;
+    uint32_t *flags;
     int *statuses;
 } batch;
 
@@ -29,6 +30,7 @@ static void batch_done(batch *b) {
     PyMem_Free(b->views);
     PyMem_Free(b->pairs);
     PyMem_Free(b->values);
+    PyMem_Free(b->flags);
     PyMem_Free(b->statuses);
 }
 
@@ -70,7 +72,8 @@ static PyObject *each(PyObject *object, const char *method, PyObject *const *arg
 static int view_to_item(py_store *self, batch *b, Py_ssize_t i, PyObject *key,
                         PyObject **ret_item) {
     if (b->statuses[i] == JAY_OK)
-        *ret_item = py_decode(self, b->views[i].data, b->views[i].size);
+        *ret_item = py_decode(self, b->views[i].data, b->views[i].size,
+                              jay_value_flags(&b->views[i]));
     else if (self->traits & PY_MISS_HOOK)
         *ret_item = PyObject_CallMethod((PyObject *)self, "_missed", "O", key);
     else
@@ -165,8 +168,8 @@ static PyObject *store_delete_many(PyObject *object, PyObject *const *args, Py_s
 
 static int take_pairs(py_store *self, batch *b, PyObject *pairs, int64_t ttl_ms) {
     static const size_t item_room = 256;
+    /* set_pairs frees it: the keys have one place more than there are. */
     char *scratch = PyMem_Malloc((size_t)b->count * item_room + 1);
-    /* The scratch belongs to the last place, which no value has, so that batch_done frees it. */
     if (scratch == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -182,6 +185,7 @@ static int take_pairs(py_store *self, batch *b, PyObject *pairs, int64_t ttl_ms)
         b->taken++;
         if (py_encode(self, value, scratch + (size_t)i * item_room, item_room, &b->values[i]) != 0)
             return -1;
+        b->flags[i] = b->values[i].flags;
         b->pairs[i].key.data = b->keys[i].data;
         b->pairs[i].key.size = b->keys[i].size;
         b->pairs[i].value.data = b->values[i].data;
@@ -194,8 +198,10 @@ static int take_pairs(py_store *self, batch *b, PyObject *pairs, int64_t ttl_ms)
 static PyObject *write_many(py_store *self, batch *b, PyObject *pairs) {
     jay_error error;
     int status;
+    bool has_flags = self->form == PY_MEMCACHED;
     PY_CALL(self->waits_in_writes,
-            status = jay_set_many(self->cache, b->pairs, (size_t)b->count, b->statuses, &error));
+            status = jay_set_many_flags(self->cache, b->pairs, has_flags ? b->flags : NULL,
+                                        (size_t)b->count, b->statuses, &error));
     if (status < 0) {
         PyObject *went_on = py_failed(self, status, &error, Py_None);
         if (went_on == NULL) return NULL;
@@ -217,8 +223,9 @@ static PyObject *set_pairs(py_store *self, PyObject *pairs, PyObject *timeout) {
     b.keys[b.count].data = NULL;
     b.pairs = PyMem_New(jay_pair, (size_t)b.count + 1);
     b.values = PyMem_New(py_bytes, (size_t)b.count + 1);
+    b.flags = PyMem_New(uint32_t, (size_t)b.count + 1);
     PyObject *list = NULL;
-    if (b.pairs == NULL || b.values == NULL) PyErr_NoMemory();
+    if (b.pairs == NULL || b.values == NULL || b.flags == NULL) PyErr_NoMemory();
     else if (take_pairs(self, &b, pairs, ttl_ms) == 0) list = write_many(self, &b, pairs);
     PyMem_Free((char *)(uintptr_t)b.keys[b.count].data);
     batch_done(&b);

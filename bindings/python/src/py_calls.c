@@ -68,7 +68,7 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
                               error);
         if (status == JAY_OK) {
             *ret_status = status;
-            return py_decode(self, scratch, size);
+            return py_decode(self, scratch, size, 0);
         }
     }
     if (status == JAY_BUFFER_TOO_SMALL)
@@ -76,7 +76,7 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
                 status = jay_get(self->cache, key->data, key->size, &view, error));
     *ret_status = status;
     if (status != JAY_OK) return NULL;
-    PyObject *value = py_decode(self, view.data, view.size);
+    PyObject *value = py_decode(self, view.data, view.size, jay_value_flags(&view));
     jay_value_release(&view);
     return value;
 }
@@ -124,7 +124,7 @@ static PyObject *store_gets(PyObject *object, PyObject *given) {
         PY_CALL(self->waits_in_reads,
                 status = jay_get(self->cache, key.data, key.size, &view, &error));
         if (status == JAY_OK) {
-            PyObject *value = py_decode(self, view.data, view.size);
+            PyObject *value = py_decode(self, view.data, view.size, jay_value_flags(&view));
             if (value != NULL) pair = Py_BuildValue("NK", value, (unsigned long long)view.version);
             jay_value_release(&view);
         } else if (status == JAY_MISS) {
@@ -186,30 +186,20 @@ static PyObject *store_ttl(PyObject *object, PyObject *given) {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-enum write_kind { WRITE_SET, WRITE_ADD, WRITE_REPLACE, WRITE_CAS };
-
-static int write_call(py_store *self, enum write_kind kind, const py_key *key,
+static int write_call(py_store *self, enum jay_store_mode mode, const py_key *key,
                       const py_bytes *value, int64_t ttl_ms, uint64_t version, jay_error *error) {
-    switch (kind) {
-    case WRITE_ADD:
-        return jay_add(self->cache, key->data, key->size, value->data, value->size, ttl_ms, error);
-    case WRITE_REPLACE:
-        return jay_replace(self->cache, key->data, key->size, value->data, value->size, ttl_ms,
-                           error);
-    case WRITE_CAS:
-        return jay_cas(self->cache, key->data, key->size, value->data, value->size, ttl_ms, version,
-                       error);
-    case WRITE_SET:
-    default:
+    if (mode == JAY_STORE_SET && value->flags == 0)
         return jay_set(self->cache, key->data, key->size, value->data, value->size, ttl_ms, error);
-    }
+    const jay_extras extras = {sizeof extras, (int32_t)mode, value->flags, version};
+    return jay_store(self->cache, key->data, key->size, value->data, value->size, ttl_ms, &extras,
+                     error);
 }
 
-static PyObject *write_entry(py_store *self, enum write_kind kind, PyObject *given, PyObject *value,
+static PyObject *write_entry(py_store *self, enum jay_store_mode mode, PyObject *given, PyObject *value,
                              PyObject *timeout, uint64_t version) {
     char scratch[1024];
     py_key key;
-    py_bytes bytes = {NULL, 0, NULL, NULL};
+    py_bytes bytes = {NULL, 0, NULL, NULL, 0};
     int64_t ttl_ms = 0, skew = 0;
     PyObject *answer = NULL;
     if (py_enter(self) != 0) return NULL;
@@ -223,7 +213,7 @@ static PyObject *write_entry(py_store *self, enum write_kind kind, PyObject *giv
         int status;
         ttl_ms = shifted(ttl_ms, skew);
         PY_CALL(self->waits_in_writes,
-                status = write_call(self, kind, &key, &bytes, ttl_ms, version, &error));
+                status = write_call(self, mode, &key, &bytes, ttl_ms, version, &error));
         answer = status < 0 ? py_failed(self, status, &error, Py_False)
                             : yes_or_no(status == JAY_OK);
     }
@@ -248,21 +238,21 @@ static PyObject *store_set(PyObject *object, PyObject *const *args, Py_ssize_t n
         if (done == NULL) return NULL;
         Py_DECREF(done);
     }
-    return write_entry(self, WRITE_SET, given[0], given[1], given[2], 0);
+    return write_entry(self, JAY_STORE_SET, given[0], given[1], given[2], 0);
 }
 
 static PyObject *store_add(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames) {
     PyObject *given[3];
     if (py_args(write_names, 2, 3, args, nargs, kwnames, given) != 0) return NULL;
-    return write_entry((py_store *)object, WRITE_ADD, given[0], given[1], given[2], 0);
+    return write_entry((py_store *)object, JAY_STORE_ADD, given[0], given[1], given[2], 0);
 }
 
 static PyObject *store_replace(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames) {
     PyObject *given[3];
     if (py_args(write_names, 2, 3, args, nargs, kwnames, given) != 0) return NULL;
-    return write_entry((py_store *)object, WRITE_REPLACE, given[0], given[1], given[2], 0);
+    return write_entry((py_store *)object, JAY_STORE_REPLACE, given[0], given[1], given[2], 0);
 }
 
 static PyObject *store_cas(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
@@ -272,7 +262,7 @@ static PyObject *store_cas(PyObject *object, PyObject *const *args, Py_ssize_t n
     if (py_args(names, 3, 4, args, nargs, kwnames, given) != 0) return NULL;
     unsigned long long version = PyLong_AsUnsignedLongLong(given[2]);
     if (PyErr_Occurred()) return NULL;
-    return write_entry((py_store *)object, WRITE_CAS, given[0], given[1], given[3], version);
+    return write_entry((py_store *)object, JAY_STORE_CAS, given[0], given[1], given[3], version);
 }
 
 static PyObject *store_delete(PyObject *object, PyObject *const *args, Py_ssize_t nargs,

@@ -383,7 +383,7 @@ static int add_constants(PyObject *module) {
            PyModule_AddIntMacro(module, PY_DELETES_MISSES) ||
            PyModule_AddIntMacro(module, PY_LISTS_MISSES) ||
            PyModule_AddIntMacro(module, PY_PICKLE) || PyModule_AddIntMacro(module, PY_REDIS) ||
-           PyModule_AddIntMacro(module, PY_RAW) ||
+           PyModule_AddIntMacro(module, PY_RAW) || PyModule_AddIntMacro(module, PY_MEMCACHED) ||
            PyModule_AddStringConstant(module, "library_version", jay_version_string());
 }
 
@@ -397,11 +397,12 @@ static int module_exec(PyObject *module) {
     st->dumps = import_from("_pickle", "dumps");
     st->loads = import_from("_pickle", "loads");
     st->time = import_from("time", "time");
+    st->inflate = import_from("zlib", "decompress");
     st->protocol = PyLong_FromLong(5);
     st->store_type = py_store_type_make(module);
     st->pin_type = py_pin_type_make(module);
     if (st->unpickling_errors == NULL || st->dumps == NULL || st->loads == NULL ||
-        st->time == NULL || st->protocol == NULL || st->store_type == NULL || st->pin_type == NULL)
+        st->time == NULL || st->inflate == NULL || st->protocol == NULL || st->store_type == NULL || st->pin_type == NULL)
         return -1;
     return PyModule_AddObjectRef(module, "Store", st->store_type);
 }
@@ -426,6 +427,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->time);
+    Py_CLEAR(st->inflate);
     Py_CLEAR(st->protocol);
     Py_CLEAR(st->unpickling_errors);
     return 0;

@@ -26,6 +26,7 @@ typedef struct {
     PyObject *loads;
     PyObject *unpickling_errors; /* what loads raises for damaged data, as a tuple */
     PyObject *protocol;
+    PyObject *inflate; /* zlib.decompress */
     PyObject *clock; /* a function that stands in for the time of day, or NULL */
     PyObject *time;  /* time.time */
 } py_state;
@@ -41,7 +42,7 @@ enum {
 };
 
 /* How values that are not the serializer's business are laid out. */
-enum { PY_PICKLE = 0, PY_REDIS = 1, PY_RAW = 2 };
+enum { PY_PICKLE = 0, PY_REDIS = 1, PY_RAW = 2, PY_MEMCACHED = 3 };
 
 typedef struct {
     PyObject_HEAD
@@ -82,6 +83,7 @@ typedef struct {
     size_t size;
     PyObject *owner;
     char *heap;
+    uint32_t flags; /* of memcached: what kind of value it is */
 } py_bytes;
 
 /* ---- py_errors.c */
@@ -92,7 +94,7 @@ void py_error_raise(py_state *st, int status, const jay_error *error);
 /* ---- py_values.c */
 int py_encode(py_store *self, PyObject *value, char *scratch, size_t room, py_bytes *ret_bytes);
 void py_bytes_done(py_bytes *bytes);
-PyObject *py_decode(py_store *self, const char *data, size_t size);
+PyObject *py_decode(py_store *self, const char *data, size_t size, uint32_t flags);
 /* Where the text or the bytes of a pickle begin, if it holds nothing else; -1: it does. */
 Py_ssize_t py_payload(py_store *self, const char *data, size_t size, size_t *ret_size);
 

@@ -5,7 +5,8 @@
  * else is the serializer's: a pickle by default, with '!' before it in Redis. Pickles of a text,
  * of bytes, of a float, None, True and False are composed and read here, byte for byte as Python's
  * own pickler makes them (protocol 5), because a call of the pickler costs more than all the rest of
- * a get. RAW takes and gives bytes.
+ * a get. RAW takes and gives bytes. In memcached, flags beside a value say what it is, as pylibmc has
+ * them; there texts and bytes are themselves.
  *
  *     80 05 | 95 size:8 | 8c n:1 text, 58 n:4 text, 43 n:1 bytes, 42 n:4 bytes | 94 2e
  *     80 05 | 95 size:8 | 47 double:8 | 2e          80 05 4e 2e: None, 88: True, 89: False
@@ -18,6 +19,9 @@
 #define FRAME_LIMIT 65536
 #define HEAD_MAX 17 /* mark of Redis, protocol, frame, opcode with a length of 4 */
 #define TAIL_SIZE 2
+
+/* The flags of pylibmc. */
+enum { FLAG_PICKLE = 1, FLAG_BOOL = 2, FLAG_INT = 4, FLAG_ZLIB = 8, FLAG_TEXT = 16 };
 
 void py_bytes_done(py_bytes *bytes) {
     Py_XDECREF(bytes->owner);
@@ -170,9 +174,41 @@ static int put_plain(py_store *self, PyObject *value, char *scratch, size_t room
     return put_pickled(self, value, bytes);
 }
 
+/* Bytes of an object that is kept alive by the caller. */
+static void lend(const char *data, Py_ssize_t size, py_bytes *bytes) {
+    bytes->data = data;
+    bytes->size = (size_t)size;
+}
+
+static int put_flagged(py_store *self, PyObject *value, char *scratch, size_t room,
+                       py_bytes *bytes) {
+    if (PyBytes_CheckExact(value)) {
+        lend(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), bytes);
+        return 0;
+    }
+    if (PyUnicode_CheckExact(value)) {
+        Py_ssize_t size = 0;
+        const char *text = PyUnicode_AsUTF8AndSize(value, &size);
+        bytes->flags = FLAG_TEXT;
+        if (text != NULL) lend(text, size, bytes);
+        return text != NULL ? 0 : -1;
+    }
+    if (PyBool_Check(value)) {
+        bytes->flags = FLAG_BOOL;
+        lend(value == Py_True ? "1" : "0", 1, bytes);
+        return 0;
+    }
+    bytes->flags = PyLong_CheckExact(value) ? FLAG_INT : FLAG_PICKLE;
+    return bytes->flags == FLAG_INT ? put_int(value, scratch, room, bytes)
+                                    : put_plain(self, value, scratch, room, bytes);
+}
+
 int py_encode(py_store *self, PyObject *value, char *scratch, size_t room, py_bytes *ret_bytes) {
     ret_bytes->owner = NULL;
     ret_bytes->heap = NULL;
+    ret_bytes->flags = 0;
+    if (self->form == PY_MEMCACHED && self->dumps == NULL)
+        return put_flagged(self, value, scratch, room, ret_bytes);
     if (self->has_digits && PyLong_CheckExact(value))
         return put_int(value, scratch, room, ret_bytes);
     if (self->dumps != NULL) return put_object(PyObject_CallOneArg(self->dumps, value), ret_bytes);
@@ -275,9 +311,37 @@ static PyObject *take_plain(py_store *self, const char *data, size_t size) {
     return take_rest(data, size);
 }
 
-PyObject *py_decode(py_store *self, const char *data, size_t size) {
+static PyObject *take_flagged(py_store *self, const char *data, size_t size, uint32_t flags) {
+    if (flags & FLAG_ZLIB) {
+        PyObject *packed = PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+        PyObject *plain = packed != NULL ? PyObject_CallOneArg(self->st->inflate, packed) : NULL;
+        Py_XDECREF(packed);
+        if (plain == NULL) return NULL;
+        PyObject *value = PyBytes_Check(plain)
+                              ? take_flagged(self, PyBytes_AS_STRING(plain),
+                                             (size_t)PyBytes_GET_SIZE(plain),
+                                             flags & ~(uint32_t)FLAG_ZLIB)
+                              : NULL;
+        Py_DECREF(plain);
+        return value;
+    }
+    if (flags & FLAG_TEXT) return PyUnicode_DecodeUTF8(data, (Py_ssize_t)size, "surrogatepass");
+    if (flags & FLAG_PICKLE) return take_pickle(self->st, data, size);
+    if (flags & (FLAG_BOOL | FLAG_INT)) {
+        PyObject *number = take_small_int(data, size);
+        return number != NULL || PyErr_Occurred() ? number : take_rest(data, size);
+    }
+    return PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+}
+
+static PyObject *take_any(py_store *self, const char *data, size_t size, uint32_t flags) {
+    return self->form == PY_MEMCACHED ? take_flagged(self, data, size, flags)
+                                      : take_plain(self, data, size);
+}
+
+PyObject *py_decode(py_store *self, const char *data, size_t size, uint32_t flags) {
     if (self->loads == NULL) {
-        PyObject *value = take_plain(self, data, size);
+        PyObject *value = take_any(self, data, size, flags);
         /* Damaged pickles are misses, as they always were; other errors are the caller's own. */
         if (value == NULL && PyErr_ExceptionMatches(self->st->unpickling_errors)) {
             PyErr_Clear();
