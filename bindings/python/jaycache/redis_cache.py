@@ -1,9 +1,9 @@
 """redis_cache.py - RedisCache: on the C library's own client, or on one that was handed in.
 
 With an address, the library talks to the server. With an object like redis.Redis, or when one is
-put into `_write_client` or `_read_client` later (as Flask-Caching does for Sentinel and
-Cluster), calls go through that object, by the methods that cachelib called and no others. What lies on
-the server is the same in both ways, and the same as with cachelib.
+put into `_write_client` or `_read_client` later (Flask-Caching does so for Sentinel and Cluster),
+calls go through that object, by the methods that cachelib called and no others. What lies on the
+server is the same in both ways, and the same as with cachelib.
 """
 
 import math
