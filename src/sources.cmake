@@ -71,8 +71,10 @@ set(JAYCACHE_SOURCES
     net/net_address.c
     net/net_options.c
     net/net_pool.c
+    net/net_ride.c
     net/net_stream.c
     net/net_tls.c
+    os/bell.c
     os/clock.c
     os/deadline.c
     os/file_ops.c
