@@ -2,7 +2,7 @@
  * bench_memcached.c - Jaycache on a memcached server, beside a loop over a bare socket, which is
  * the limit, and beside libmemcached.
  *
- *     bench_memcached [--json] [--rounds N] [--slot-ms N]
+ *     bench_memcached [--json] [--rounds N] [--slot-ms N] [--only TEXT]
  *
  * It starts a server on a unix socket in a temporary folder. Every cell runs for a slot in every
  * round, one after another, so that ratios are of runs side by side. The bare loops speak what is
@@ -60,6 +60,7 @@ static struct {
     char *value;
     char *buffer;
     int64_t slot_ns;
+    const char *only; /* cells whose names hold this text */
 #ifdef BENCH_HAVE_LIBMEMCACHED
     memcached_st *peer;
 #endif
@@ -404,6 +405,10 @@ static jay_cache *open_cache(const char *options) {
     return cache;
 }
 
+static bool is_wanted(const char *name) {
+    return all.only == NULL || strstr(name, all.only) != NULL;
+}
+
 static void set_up(void) {
     start_server();
     all.cache = open_cache("");
@@ -429,7 +434,9 @@ static long parse_number(const char *text, long most) {
     char *end = NULL;
     long number = text != NULL ? strtol(text, &end, 10) : 0;
     if (number < 1 || number > most || *end != '\0') {
-        fputs("Usage: bench_memcached [--json] [--rounds 1..50] [--slot-ms 1..10000]\n", stderr);
+        fputs("Usage: bench_memcached [--json] [--rounds 1..50] [--slot-ms 1..10000] "
+              "[--only TEXT]\n",
+              stderr);
         exit(2);
     }
     return number;
@@ -446,6 +453,8 @@ int main(int argc, char **argv) {
             rounds = parse_number(argv[++i], ROUNDS_MAX);
         } else if (strcmp(argv[i], "--slot-ms") == 0) {
             slot_ms = parse_number(argv[++i], 10000);
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            all.only = argv[++i];
         } else {
             parse_number(NULL, 0);
         }
@@ -453,9 +462,11 @@ int main(int argc, char **argv) {
     all.slot_ns = (int64_t)slot_ms * 1000000;
     set_up();
     bench_report *report = bench_report_create(stdout, is_json, goals);
-    for (size_t i = 0; i < CELLS; i++) run_cell(report, &cells[i], (size_t)rounds);
-    run_threads(report, (size_t)rounds);
-    count_instructions(report, argv[0]);
+    for (size_t i = 0; i < CELLS; i++) {
+        if (is_wanted(cells[i].label)) run_cell(report, &cells[i], (size_t)rounds);
+    }
+    if (is_wanted("get.1KiB.8threads.4connections")) run_threads(report, (size_t)rounds);
+    if (is_wanted("get.client_instructions")) count_instructions(report, argv[0]);
     bench_report_finish(report);
     return 0;
 }

@@ -69,9 +69,12 @@ set(JAYCACHE_SOURCES
     engine/shared_files.c
     engine/space.c
     net/net_address.c
+    net/net_options.c
     net/net_pool.c
+    net/net_ride.c
     net/net_stream.c
     net/net_tls.c
+    os/bell.c
     os/clock.c
     os/deadline.c
     os/file_ops.c
@@ -86,6 +89,7 @@ set(JAYCACHE_SOURCES
     util/percent.c
     util/status.c
     util/stripe.c
+    util/option_table.c
     util/units.c
     wire/memcached_meta.c
     wire/resp.c

@@ -74,6 +74,10 @@ typedef struct jay_backend_config {
     int64_t default_ttl_ms;
     const char *prefix; /* for information: the core adds it to the keys */
     size_t prefix_size;
+    jay_dial_fn *dial; /* makes connections to servers; NULL: the backend does */
+    void *dial_arg;
+    jay_login_fn *login; /* says who to log in as; NULL: the URL and options do */
+    void *login_arg;
 } jay_backend_config;
 
 enum jay_write_mode {
@@ -93,6 +97,7 @@ typedef struct jay_write {
     size_t value_size;
     int64_t ttl_ms;
     uint64_t version;
+    uint32_t flags; /* 0 without JAY_BACKEND_FLAGS */
 } jay_write;
 
 /* What a backend has, beyond the functions that its table holds. */
@@ -101,7 +106,8 @@ enum jay_backend_flag {
     JAY_BACKEND_REPLACE = 2, /* `write` takes JAY_WRITE_REPLACE */
     JAY_BACKEND_CAS = 4,     /* `write` takes JAY_WRITE_CAS, and `get` gives versions */
     JAY_BACKEND_COUNTS = 8,  /* `stats` also gives hits, misses, sets, deletes: core counts none */
-    JAY_BACKEND_STORES_NOTHING = 16 /* a successful write need not be found (as in null:) */
+    JAY_BACKEND_STORES_NOTHING = 16, /* a successful write need not be found (as in null:) */
+    JAY_BACKEND_FLAGS = 32 /* `write` and set_many_flags keep flags; reserved[0] of views is them */
 };
 
 typedef struct jay_backend_ops {
@@ -201,6 +207,10 @@ typedef struct jay_backend_ops {
     /* Writes the fields that the backend knows; the others come filled in by the core (its own
      * counts, and -1). Left out: those. */
     int (*stats)(jay_backend *backend, jay_stats *stats, jay_error *error);
+
+    /* As set_many, with the flags of each pair. Left out: one `write` a key. */
+    void (*set_many_flags)(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                           size_t count, int *statuses, jay_error *error);
 } jay_backend_ops;
 
 /*

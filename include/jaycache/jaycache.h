@@ -205,6 +205,55 @@ JAY_API int jay_options_set_text(jay_options *options, const char *name, const c
 JAY_API int jay_options_set_log(jay_options *options, jay_log_fn *log, void *arg, int level);
 
 /*
+ * Connects to a server in place of the library: through a proxy, from another network namespace,
+ * with a socket that is connected already.
+ *   host        the server's name as the URL has it, without brackets; of a unix socket the path
+ *   port        0 of a unix socket
+ *   timeout_ms  how long it may take, 1 or more. Nobody interrupts it: a call of the cache is as
+ *               late as its dialler.
+ *   ret_fd      on JAY_OK, a connected stream socket. It belongs to the library from then on, which
+ *               sets what options it wants, shakes hands where there is TLS, and closes it.
+ * Returns JAY_OK, or a failure, of which `error` (never NULL) may say more (jay_error_set); the
+ * server counts as unreachable then.
+ * It is called by the thread whose call needs a connection, with no lock held, and by several
+ * threads at once; it must not use the cache. A child of fork has it called anew for connections of
+ * its own.
+ */
+typedef int jay_dial_fn(void *arg, const char *host, int port, int64_t timeout_ms, int *ret_fd,
+                        jay_error *error);
+
+/*
+ * Has connections to servers made by `dial` (NULL: by the library, the default). Backends without
+ * servers take no notice.
+ * Returns JAY_OK, JAY_E_ARGUMENT. Since 0.1.
+ */
+JAY_API int jay_options_set_dialler(jay_options *options, jay_dial_fn *dial, void *arg);
+
+/* Who to log in as; both are NUL-terminated. */
+typedef struct jay_login {
+    char user[256]; /* "": none, which servers without names of users take */
+    char password[4096];
+} jay_login;
+
+/*
+ * Says who to log in as, each time that a connection to a server has been made: so a secret can
+ * change, and is in no URL.
+ *   host, port  as for jay_dial_fn
+ *   ret_login   all NUL bytes before. The library overwrites it when it has been used.
+ * Returns JAY_OK, or a failure, with which the call ends; `error` (never NULL) may say more.
+ * Threads and fork: as jay_dial_fn.
+ */
+typedef int jay_login_fn(void *arg, const char *host, int port, jay_login *ret_login,
+                         jay_error *error);
+
+/*
+ * Has logins come from `login` (NULL: from the URL or password_file, the default), which goes
+ * before those. Backends without logins take no notice.
+ * Returns JAY_OK, JAY_E_ARGUMENT. Since 0.1.
+ */
+JAY_API int jay_options_set_login(jay_options *options, jay_login_fn *login, void *arg);
+
+/*
  * Lets jay_open use a backend that is not built in, by its table (see backend.h), under the URL
  * scheme that it names. It goes before a built-in backend of the same scheme. The table is not
  * copied and must live until the last cache opened with it is closed.
@@ -332,6 +381,12 @@ JAY_API int jay_get_into(jay_cache *cache, const void *key, size_t key_size, voi
 JAY_API int jay_get_int(jay_cache *cache, const void *key, size_t key_size, int64_t *ret_number,
                         jay_error *error);
 
+/*
+ * The client flags that memcached keeps beside a value, by which its clients tell what they stored
+ * (jay_extras). 0 on other backends, and for NULL and JAY_VALUE_INIT. Since 0.1.
+ */
+JAY_API uint32_t jay_value_flags(const jay_value *value);
+
 /* Ends a view and sets it to JAY_VALUE_INIT. NULL and JAY_VALUE_INIT are allowed. Since 0.1. */
 JAY_API void jay_value_release(jay_value *value);
 
@@ -378,6 +433,32 @@ JAY_API int jay_replace(jay_cache *cache, const void *key, size_t key_size, cons
  */
 JAY_API int jay_cas(jay_cache *cache, const void *key, size_t key_size, const void *value,
                     size_t value_size, int64_t ttl_ms, uint64_t version, jay_error *error);
+
+enum jay_store_mode {
+    JAY_STORE_SET = 0,
+    JAY_STORE_ADD = 1,
+    JAY_STORE_REPLACE = 2,
+    JAY_STORE_CAS = 3
+};
+
+/* What storing may need besides; zero means the default. Further fields may follow. */
+typedef struct jay_extras {
+    size_t struct_size; /* sizeof(jay_extras) */
+    int32_t mode;       /* enum jay_store_mode: as jay_set, jay_add, jay_replace or jay_cas */
+    uint32_t flags;     /* memcached's client flags, which jay_value_flags gives back */
+    uint64_t version;   /* of JAY_STORE_CAS */
+} jay_extras;
+
+/*
+ * Stores as jay_set, or as `extras` says (NULL: nothing). An entry keeps its flags when it is
+ * touched or counted, and loses them when it is stored anew without.
+ * Returns what the function that the mode names returns; JAY_E_ARGUMENT for a mode that is none, a
+ * struct_size that is too small, or the flags 0x4a590001, which memcached: has for itself;
+ * JAY_E_UNSUPPORTED for flags other than 0 on a backend that keeps none. Since 0.1.
+ */
+JAY_API int jay_store(jay_cache *cache, const void *key, size_t key_size, const void *value,
+                      size_t value_size, int64_t ttl_ms, const jay_extras *extras,
+                      jay_error *error);
 
 /*
  * Removes an entry. Returns JAY_OK, JAY_MISS (also when it had expired), JAY_E_ARGUMENT, or what
@@ -451,6 +532,13 @@ JAY_API int jay_get_many(jay_cache *cache, const jay_bytes *keys, size_t count,
  */
 JAY_API int jay_set_many(jay_cache *cache, const jay_pair *pairs, size_t count, int *ret_statuses,
                          jay_error *error);
+
+/*
+ * As jay_set_many, with client flags (jay_extras) for each pair; `flags` NULL: all 0.
+ * Returns as jay_set_many, and as jay_store for flags. Since 0.1.
+ */
+JAY_API int jay_set_many_flags(jay_cache *cache, const jay_pair *pairs, const uint32_t *flags,
+                               size_t count, int *ret_statuses, jay_error *error);
 
 /*
  * Removes many entries. ret_statuses as for jay_get_many; of duplicate keys the second is a miss.

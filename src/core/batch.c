@@ -188,10 +188,15 @@ static bool has_expired_pair(const jay_pair *pairs, size_t count) {
     return false;
 }
 
-static void set_each(batch *b, const jay_pair *pairs, jay_error *error) {
+static void set_each(batch *b, const jay_pair *pairs, const uint32_t *flags, jay_error *error) {
     const jay_backend_ops *ops = b->cache->ops;
-    if (ops->set_many != NULL && !has_expired_pair(pairs, b->count)) {
+    bool is_plain = !has_expired_pair(pairs, b->count);
+    if (is_plain && flags == NULL && ops->set_many != NULL) {
         ops->set_many(b->cache->backend, pairs, b->count, b->statuses, error);
+        return;
+    }
+    if (is_plain && flags != NULL && ops->set_many_flags != NULL) {
+        ops->set_many_flags(b->cache->backend, pairs, flags, b->count, b->statuses, error);
         return;
     }
     for (size_t i = 0; i < b->count; i++) {
@@ -202,7 +207,8 @@ static void set_each(batch *b, const jay_pair *pairs, jay_error *error) {
                            .key_size = pairs[i].key.size,
                            .value = pairs[i].value.data,
                            .value_size = pairs[i].value.size,
-                           .ttl_ms = pairs[i].ttl_ms};
+                           .ttl_ms = pairs[i].ttl_ms,
+                           .flags = flags != NULL ? flags[i] : 0};
         jay_error once = {.code = JAY_OK};
         b->statuses[i] = jayi_do_write(b->cache, &write, &once);
         keep_first(error, &once, b->statuses[i]);
@@ -239,26 +245,32 @@ static int prepare_pairs(batch *b, jay_cache *cache, const jay_pair **pairs, siz
     return JAY_OK;
 }
 
-int jay_set_many(jay_cache *cache, const jay_pair *pairs, size_t count, int *ret_statuses,
-                 jay_error *error) {
+int jay_set_many_flags(jay_cache *cache, const jay_pair *pairs, const uint32_t *flags, size_t count,
+                       int *ret_statuses, jay_error *error) {
     if (cache == NULL) return jayi_bad_argument(NULL, "the cache", error);
     if (count == 0) return JAY_OK;
     int status = check_pairs(cache, pairs, count, error);
     if (status != JAY_OK) return status;
     jay_error local = {.code = JAY_OK};
     batch b;
-    status = prepare_pairs(&b, cache, &pairs, count, ret_statuses, &local);
+    if (flags != NULL) status = jayi_check_flags(cache, flags, count, &local);
+    if (status == JAY_OK) status = prepare_pairs(&b, cache, &pairs, count, ret_statuses, &local);
     if (status != JAY_OK) {
         fill_statuses(ret_statuses, count, status);
         return jayi_fail(cache, status, &local, error);
     }
-    set_each(&b, pairs, &local);
+    set_each(&b, pairs, flags, &local);
     for (size_t i = 0; i < count; i++) {
         if (b.statuses[i] == JAY_OK) jayi_cache_count(cache, JAYI_SETS);
     }
     status = batch_status(&b);
     batch_deinit(&b);
     return jayi_finish(cache, status, &local, error);
+}
+
+int jay_set_many(jay_cache *cache, const jay_pair *pairs, size_t count, int *ret_statuses,
+                 jay_error *error) {
+    return jay_set_many_flags(cache, pairs, NULL, count, ret_statuses, error);
 }
 
 /* ---- delete_many ---- */

@@ -91,8 +91,8 @@ static void free_handle(jay_cache *cache) {
     jayi_free(&allocator, cache->allocated);
 }
 
-static int open_backend(jay_cache *cache, const jayi_url *url, const jay_option_value *values,
-                        jay_error *error) {
+static int open_backend(jay_cache *cache, const jayi_url *url, const jay_options *options,
+                        const jay_option_value *values, jay_error *error) {
     jay_backend_config config = {.struct_size = sizeof config,
                                  .scheme = url->scheme,
                                  .authority = url->authority,
@@ -105,6 +105,12 @@ static int open_backend(jay_cache *cache, const jayi_url *url, const jay_option_
                                  .default_ttl_ms = cache->default_ttl_ms,
                                  .prefix = cache->prefix,
                                  .prefix_size = cache->prefix_size};
+    if (options != NULL) {
+        config.dial = options->dial;
+        config.dial_arg = options->dial_arg;
+        config.login = options->login;
+        config.login_arg = options->login_arg;
+    }
     int status = cache->ops->open(&config, &cache->backend, error);
     if (status <= 0) return status;
     return jay_error_set(error, JAY_E_INTERNAL, 0,
@@ -130,7 +136,7 @@ static int open_handle(const jay_backend_ops *ops, const jayi_url *url, const ja
     cache->prefix = jayi_copy_text(allocator, prefix, cache->prefix_size);
     int status = cache->prefix == NULL
                      ? jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for the prefix")
-                     : open_backend(cache, url, values, error);
+                     : open_backend(cache, url, options, values, error);
     if (status != JAY_OK) {
         free_handle(cache);
         return status;

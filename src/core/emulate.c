@@ -17,6 +17,15 @@ static int unsupported(const jay_cache *cache, const char *what, jay_error *erro
                          what);
 }
 
+int jayi_check_flags(const jay_cache *cache, const uint32_t *flags, size_t count,
+                     jay_error *error) {
+    if ((cache->ops->flags & JAY_BACKEND_FLAGS) != 0) return JAY_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (flags[i] != 0) return unsupported(cache, "client flags", error);
+    }
+    return JAY_OK;
+}
+
 int jayi_do_get_into(jay_cache *cache, const jayi_key *key, void *buffer, size_t capacity,
                      size_t *ret_size, jay_error *error) {
     const jay_backend_ops *ops = cache->ops;

@@ -10,6 +10,9 @@
 
 #include "core/cache.h"
 
+/* Whether the backend can keep these client flags; else JAY_E_UNSUPPORTED. */
+int jayi_check_flags(const jay_cache *cache, const uint32_t *flags, size_t count, jay_error *error);
+
 int jayi_do_get_into(jay_cache *cache, const jayi_key *key, void *buffer, size_t capacity,
                      size_t *ret_size, jay_error *error);
 int jayi_do_has(jay_cache *cache, const jayi_key *key, jay_error *error);

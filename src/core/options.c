@@ -82,6 +82,20 @@ int jay_options_set_log(jay_options *options, jay_log_fn *log, void *arg, int le
     return JAY_OK;
 }
 
+int jay_options_set_dialler(jay_options *options, jay_dial_fn *dial, void *arg) {
+    if (options == NULL) return JAY_E_ARGUMENT;
+    options->dial = dial;
+    options->dial_arg = arg;
+    return JAY_OK;
+}
+
+int jay_options_set_login(jay_options *options, jay_login_fn *login, void *arg) {
+    if (options == NULL) return JAY_E_ARGUMENT;
+    options->login = login;
+    options->login_arg = arg;
+    return JAY_OK;
+}
+
 /* Whether the options of a table have what they need, and names of their own. */
 static int check_backend_options(const jay_backend_ops *ops, jay_error *error) {
     for (size_t i = 0; i < ops->option_count; i++) {

@@ -19,6 +19,10 @@ struct jay_options {
     jay_log_fn *log;
     void *log_arg;
     int log_level;
+    jay_dial_fn *dial;
+    void *dial_arg;
+    jay_login_fn *login;
+    void *login_arg;
     jayi_option *list;
     size_t count;
     const jay_backend_ops **backends;

@@ -36,6 +36,12 @@ int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_v
     return jayi_finish(cache, status, &local, error);
 }
 
+uint32_t jay_value_flags(const jay_value *value) {
+    if (value == NULL || value->cache == NULL) return 0;
+    bool has_flags = (value->cache->ops->flags & JAY_BACKEND_FLAGS) != 0;
+    return has_flags ? (uint32_t)value->reserved[0] : 0;
+}
+
 void jay_value_release(jay_value *value) {
     if (value == NULL || value->cache == NULL) return;
     jay_cache *cache = value->cache;

@@ -57,6 +57,27 @@ int jay_cas(jay_cache *cache, const void *key, size_t key_size, const void *valu
     return store(cache, &write, error);
 }
 
+int jay_store(jay_cache *cache, const void *key, size_t key_size, const void *value,
+              size_t value_size, int64_t ttl_ms, const jay_extras *extras, jay_error *error) {
+    if (extras == NULL) return jay_set(cache, key, key_size, value, value_size, ttl_ms, error);
+    if (cache == NULL) return jayi_bad_argument(NULL, "the cache", error);
+    jay_error local = {.code = JAY_OK};
+    int status = JAY_OK;
+    if (extras->struct_size < sizeof *extras || extras->mode < JAY_STORE_SET ||
+        extras->mode > JAY_STORE_CAS) {
+        status = jay_error_set(&local, JAY_E_ARGUMENT, 0,
+                               "the extras' struct_size must be %zu, and their mode one of enum "
+                               "jay_store_mode",
+                               sizeof *extras);
+    } else {
+        status = jayi_check_flags(cache, &extras->flags, 1, &local);
+    }
+    if (status != JAY_OK) return jayi_fail(cache, status, &local, error);
+    jay_write write = WRITE_OF(extras->mode, extras->version);
+    write.flags = extras->flags;
+    return store(cache, &write, error);
+}
+
 int jay_delete(jay_cache *cache, const void *key, size_t key_size, jay_error *error) {
     jayi_call call;
     int status = jayi_begin(&call, cache, key, key_size, error);

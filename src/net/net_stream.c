@@ -97,6 +97,12 @@ static int connect_unix(const jayi_address *address, int64_t deadline_ms, int *r
     return failure == 0 ? JAY_OK : cannot_connect(address, failure, error);
 }
 
+static void set_tcp_options(int fd) {
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 /* One try of a host's several addresses; the first that answers is taken. */
 static int connect_found(const jayi_address *address, const struct addrinfo *found,
                          int64_t deadline_ms, int *ret_fd, jay_error *error) {
@@ -109,9 +115,7 @@ static int connect_found(const jayi_address *address, const struct addrinfo *fou
         if (failure == 0) break;
     }
     if (failure != 0) return cannot_connect(address, failure, error);
-    int on = 1;
-    (void)setsockopt(*ret_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(*ret_fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    set_tcp_options(*ret_fd);
     return JAY_OK;
 }
 
@@ -139,12 +143,57 @@ static int connect_tcp(const jayi_address *address, int64_t deadline_ms, int *re
     return status;
 }
 
-int jayi_stream_connect(jayi_stream *ret_stream, const jayi_address *address,
+/* Whether a socket is as the rest of this file wants it; what a program dialled may be anything. */
+static bool adopt_socket(int fd) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) return false;
+    struct sockaddr_storage peer;
+    socklen_t peer_size = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0) return false;
+    if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) set_tcp_options(fd);
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
+           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+static int connect_dialled(const jayi_address *address, jayi_dialler dialler, int64_t deadline_ms,
+                           int *ret_fd, jay_error *error) {
+    char text[ADDRESS_TEXT];
+    jay_error own = {.code = JAY_OK};
+    int64_t left_ms = deadline_ms - jayi_clock_ms();
+    int fd = -1;
+    int status = dialler.dial(dialler.arg, address->host, address->port, left_ms > 0 ? left_ms : 1,
+                              &fd, &own);
+    jayi_address_text(address, text, sizeof text);
+    if (status == JAY_OK && adopt_socket(fd)) {
+        *ret_fd = fd;
+        return JAY_OK;
+    }
+    if (status == JAY_OK) {
+        if (fd >= 0) close(fd);
+        return jay_error_set(error, JAY_E_UNREACHABLE, 0,
+                             "the dialler's descriptor for %s is no connected stream socket", text);
+    }
+    if (own.code != status) own.message[0] = '\0';
+    own.message[sizeof own.message - 1] = '\0';
+    return jay_error_set(error, JAY_E_UNREACHABLE, own.code == status ? own.sys_errno : 0,
+                         "the dialler did not connect to %s: %.150s", text,
+                         own.message[0] != '\0' ? own.message : jay_status_text(status));
+}
+
+int jayi_stream_connect(jayi_stream *ret_stream, const jayi_address *address, jayi_dialler dialler,
                         const struct jayi_tls *tls, int64_t deadline_ms, int64_t most_ms,
                         jay_error *error) {
     jayi_stream stream = {.fd = -1};
-    int status = address->is_unix ? connect_unix(address, deadline_ms, &stream.fd, error)
-                                  : connect_tcp(address, deadline_ms, &stream.fd, error);
+    int status;
+    if (dialler.dial != NULL) {
+        status = connect_dialled(address, dialler, deadline_ms, &stream.fd, error);
+    } else if (address->is_unix) {
+        status = connect_unix(address, deadline_ms, &stream.fd, error);
+    } else {
+        status = connect_tcp(address, deadline_ms, &stream.fd, error);
+    }
     if (status != JAY_OK) return status;
     struct timeval most = {.tv_sec = (time_t)(most_ms / 1000),
                            .tv_usec = (suseconds_t)(most_ms % 1000 * 1000)};

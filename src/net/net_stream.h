@@ -22,8 +22,14 @@ typedef struct jayi_stream {
     int tls_wants; /* poll events that the TLS layer waits for, or 0 */
 } jayi_stream;
 
+/* The program's own way to a connected socket; `dial` NULL: the library's. */
+typedef struct jayi_dialler {
+    jay_dial_fn *dial;
+    void *arg;
+} jayi_dialler;
+
 /* Connects and, with `tls`, shakes hands. `most_ms` bounds how long a later read_first waits. */
-int jayi_stream_connect(jayi_stream *ret_stream, const jayi_address *address,
+int jayi_stream_connect(jayi_stream *ret_stream, const jayi_address *address, jayi_dialler dialler,
                         const struct jayi_tls *tls, int64_t deadline_ms, int64_t most_ms,
                         jay_error *error);
 

@@ -297,3 +297,14 @@ int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
     if (at == NULL || !take_rest(at, end, ret_reply)) return -1;
     return (int)(newline + 1 - data);
 }
+
+int64_t jayi_mc_measure(const char *data, size_t size) {
+    jayi_mc_reply reply;
+    int used = jayi_mc_parse(data, size, &reply);
+    if (used <= 0 || !reply.has_value) return used;
+    /* Far beyond what any server holds: rather no reply than a number that runs over. */
+    if (reply.value_size > INT32_MAX) return -1;
+    size_t whole = (size_t)used + (size_t)reply.value_size + 2;
+    if (size >= whole && memcmp(data + whole - 2, "\r\n", 2) != 0) return -1;
+    return (int64_t)whole;
+}

@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include <jaycache/jaycache.h>
+#include <jaycache/backend.h>
 
 #include "memcached_fleet.h"
 
@@ -90,6 +91,121 @@ static void login(void **state) {
     jay_error error;
     assert_int_equal(jay_open("memcached://pass-word@h", NULL, &cache, &error), JAY_E_URL);
     assert_null(strstr(error.message, "pass-word"));
+}
+
+/* ---- what the program does itself ---- */
+
+typedef struct dial_notes {
+    const char *path; /* of the socket to connect; NULL: fail */
+    int calls;
+    bool gives_file;
+    char host[64];
+    int port;
+    int64_t timeout_ms;
+} dial_notes;
+
+static int dial(void *arg, const char *host, int port, int64_t timeout_ms, int *ret_fd,
+                jay_error *error) {
+    dial_notes *notes = arg;
+    notes->calls++;
+    snprintf(notes->host, sizeof notes->host, "%s", host);
+    notes->port = port;
+    notes->timeout_ms = timeout_ms;
+    if (notes->gives_file) {
+        *ret_fd = dup(0);
+        return JAY_OK;
+    }
+    if (notes->path == NULL) return jay_error_set(error, JAY_E_IO, 0, "the tunnel is shut");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    snprintf(to.sun_path, sizeof to.sun_path, "%.100s", notes->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) return JAY_E_IO;
+    *ret_fd = fd;
+    return JAY_OK;
+}
+
+static jay_cache *open_dialled(dial_notes *notes) {
+    jay_options *options;
+    jay_cache *cache = NULL;
+    assert_int_equal(jay_options_create(NULL, &options), JAY_OK);
+    assert_int_equal(jay_options_set_dialler(options, dial, notes), JAY_OK);
+    assert_int_equal(jay_open("memcached://nowhere.invalid:7", options, &cache, NULL), JAY_OK);
+    jay_options_destroy(options);
+    return cache;
+}
+
+static void dialler(void **state) {
+    (void)state;
+    fleet_server *server = fleet_start(&servers, true);
+    dial_notes notes = {.path = server->address};
+    jay_error error = {.message = ""};
+    jay_cache *cache = open_dialled(&notes);
+    assert_int_equal(notes.calls, 0);
+    assert_int_equal(use(cache, &error), JAY_OK);
+    assert_int_equal(use(cache, &error), JAY_OK);
+    assert_int_equal(notes.calls, 1);
+    assert_string_equal(notes.host, "nowhere.invalid");
+    assert_int_equal(notes.port, 7);
+    assert_in_range(notes.timeout_ms, 1, 1000);
+    jay_close(cache);
+    notes = (dial_notes){.path = NULL};
+    cache = open_dialled(&notes);
+    assert_int_equal(use(cache, &error), JAY_E_UNREACHABLE);
+    assert_non_null(strstr(error.message, "the tunnel is shut"));
+    jay_close(cache);
+    notes = (dial_notes){.gives_file = true};
+    cache = open_dialled(&notes);
+    assert_int_equal(use(cache, &error), JAY_E_UNREACHABLE);
+    assert_non_null(strstr(error.message, "no connected stream socket"));
+    jay_close(cache);
+}
+
+static int say_login(void *arg, const char *host, int port, jay_login *ret_login,
+                     jay_error *error) {
+    (void)host, (void)port;
+    const char *password = arg;
+    if (password == NULL) return jay_error_set(error, JAY_E_IO, 0, "the vault is shut");
+    snprintf(ret_login->user, sizeof ret_login->user, "joe");
+    snprintf(ret_login->password, sizeof ret_login->password, "%s", password);
+    return JAY_OK;
+}
+
+/* Uses a server with a login that a function gives: the status. */
+static int use_told(const char *address, const char *password, jay_error *error) {
+    jay_options *options;
+    jay_cache *cache = NULL;
+    char url[160], text[64];
+    snprintf(url, sizeof url, "memcached://%s", address);
+    if (password != NULL) snprintf(text, sizeof text, "%s", password);
+    assert_int_equal(jay_options_create(NULL, &options), JAY_OK);
+    assert_int_equal(jay_options_set_login(options, say_login, password != NULL ? text : NULL),
+                     JAY_OK);
+    assert_int_equal(jay_open(url, options, &cache, NULL), JAY_OK);
+    jay_options_destroy(options);
+    int status = use(cache, error);
+    jay_close(cache);
+    return status;
+}
+
+static void login_function(void **state) {
+    (void)state;
+    char path[96];
+    jay_error error = {.message = ""};
+    snprintf(path, sizeof path, "%s/users", servers.dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("joe:pass-word\n", file);
+    fclose(file);
+    fleet_add_option(&servers, "-Y");
+    fleet_add_option(&servers, path);
+    fleet_server *server = fleet_start(&servers, false);
+    assert_int_equal(use_told(server->address, "pass-word", &error), JAY_OK);
+    assert_int_equal(use_told(server->address, "other-word", &error), JAY_E_AUTH);
+    assert_null(strstr(error.message, "other-word"));
+    assert_int_equal(use_told(server->address, "in\r\njected", &error), JAY_E_AUTH);
+    assert_null(strstr(error.message, "jected"));
+    assert_int_equal(use_told(server->address, NULL, &error), JAY_E_IO);
+    assert_non_null(strstr(error.message, "the vault is shut"));
 }
 
 /* ---- TLS ---- */
@@ -276,6 +392,77 @@ static void flags_of_others(void **state) {
     jay_close(cache);
 }
 
+static uint32_t flags_of(jay_cache *cache, const void *key, size_t key_size) {
+    jay_value view;
+    assert_int_equal(jay_get(cache, key, key_size, &view, NULL), JAY_OK);
+    uint32_t flags = jay_value_flags(&view);
+    jay_value_release(&view);
+    return flags;
+}
+
+/* Flags are stored in every way, seen by other clients, and kept by what does not store anew. */
+static void flags_of_ours(void **state) {
+    (void)state;
+    fleet_server *server = fleet_start(&servers, true);
+    jay_cache *cache = open_cache("memcached://", server->address, "big=split&item_max=4k");
+    int fd = connect_socket(server);
+    jay_extras extras = {.struct_size = sizeof extras, .flags = 16};
+    jay_error error;
+    assert_int_equal(jay_store(cache, "k", 1, "text", 4, 0, &extras, NULL), JAY_OK);
+    by_hand(fd, "get k\r\n", "VALUE k 16 4\r\ntext\r\nEND\r\n");
+    assert_int_equal(flags_of(cache, "k", 1), 16);
+    extras.mode = JAY_STORE_ADD;
+    assert_int_equal(jay_store(cache, "k", 1, "t", 1, 0, &extras, NULL), JAY_EXISTS);
+    extras = (jay_extras){.struct_size = sizeof extras, .mode = JAY_STORE_REPLACE, .flags = 2};
+    assert_int_equal(jay_store(cache, "k", 1, "40", 2, 0, &extras, NULL), JAY_OK);
+    assert_int_equal(jay_inc_str(cache, "k", 2, NULL), JAY_OK);
+    assert_int_equal(jay_touch_str(cache, "k", 100000), JAY_OK);
+    assert_int_equal(flags_of(cache, "k", 1), 2);
+    jay_value view;
+    assert_int_equal(jay_get_str(cache, "k", &view), JAY_OK);
+    extras = (jay_extras){.struct_size = sizeof extras,
+                          .mode = JAY_STORE_CAS,
+                          .flags = UINT32_MAX,
+                          .version = view.version};
+    jay_value_release(&view);
+    assert_int_equal(jay_store(cache, "k", 1, "x", 1, 0, &extras, NULL), JAY_OK);
+    assert_int_equal(flags_of(cache, "k", 1), UINT32_MAX);
+    assert_int_equal(jay_store(cache, "k", 1, "y", 1, 0, &extras, NULL), JAY_CHANGED);
+    /* In envelopes too: a hashed key, a time beyond the server's, and parts. */
+    static char big[20000], long_key[300];
+    memset(long_key, 'l', sizeof long_key);
+    extras = (jay_extras){.struct_size = sizeof extras, .flags = 4};
+    assert_int_equal(jay_store(cache, long_key, 300, "7", 1, 0, &extras, NULL), JAY_OK);
+    assert_int_equal(jay_store(cache, "far", 3, "7", 1, JAY_TTL_MAX_MS, &extras, NULL), JAY_OK);
+    assert_int_equal(jay_store(cache, "big", 3, big, sizeof big, 0, &extras, NULL), JAY_OK);
+    assert_int_equal(jay_inc(cache, long_key, 300, 1, 0, NULL, NULL), JAY_OK);
+    assert_int_equal(jay_touch_str(cache, "far", JAY_TTL_MAX_MS / 2), JAY_OK);
+    assert_int_equal(flags_of(cache, long_key, 300), 4);
+    assert_int_equal(flags_of(cache, "far", 3), 4);
+    assert_int_equal(flags_of(cache, "big", 3), 4);
+    const jay_pair pairs[3] = {
+        {{"a", 1}, {"1", 1}, 0}, {{"b", 1}, {"2", 1}, 0}, {{"c", 1}, {"3", 1}, 0}};
+    const uint32_t flags[3] = {1, 0, 8};
+    int statuses[3];
+    assert_int_equal(jay_set_many_flags(cache, pairs, flags, 3, statuses, NULL), JAY_OK);
+    by_hand(fd, "get a b c\r\n",
+            "VALUE a 1 1\r\n1\r\nVALUE b 0 1\r\n2\r\nVALUE c 8 1\r\n3\r\nEND\r\n");
+    jay_value views[3];
+    const jay_bytes keys[3] = {{"a", 1}, {"b", 1}, {"c", 1}};
+    assert_int_equal(jay_get_many(cache, keys, 3, views, NULL, NULL), JAY_OK);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(jay_value_flags(&views[i]), flags[i]);
+    jay_values_release(views, 3);
+    const uint32_t own[3] = {1, 0x4a590001, 0};
+    assert_int_equal(jay_set_many_flags(cache, pairs, own, 3, statuses, &error), JAY_E_ARGUMENT);
+    assert_int_equal(statuses[0], JAY_OK);
+    assert_int_equal(statuses[1], JAY_E_ARGUMENT);
+    assert_int_equal(statuses[2], JAY_OK);
+    extras.flags = own[1];
+    assert_int_equal(jay_store(cache, "k", 1, "x", 1, 0, &extras, &error), JAY_E_ARGUMENT);
+    close(fd);
+    jay_close(cache);
+}
+
 /* What only looks like an envelope is no value. */
 static void damaged_envelopes(void **state) {
     (void)state;
@@ -343,6 +530,7 @@ int main(void) {
         TEST(login),           TEST(certificates),      TEST(client_certificates),
         TEST(parts),           TEST(injection),         TEST(plain_server_for_tls),
         TEST(flags_of_others), TEST(damaged_envelopes), TEST(clear_is_seen_by_others),
+        TEST(flags_of_ours),   TEST(dialler),           TEST(login_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -739,6 +739,32 @@ static void stats_of_any_whole_size_are_given(void **state) {
     }
 }
 
+static void extras_are_checked_and_passed_on(void **state) {
+    (void)state;
+    jay_extras extras = {.struct_size = sizeof extras, .mode = JAY_STORE_ADD, .flags = 7};
+    open_probe("probe:");
+    assert_int_equal(jay_store(cache, "k", 1, "v", 1, 5, &extras, &error), JAY_E_UNSUPPORTED);
+    assert_holds(error.message, "client flags");
+    const jay_pair pair = {{"k", 1}, {"v", 1}, 0};
+    assert_int_equal(jay_set_many_flags(cache, &pair, &extras.flags, 1, NULL, &error),
+                     JAY_E_UNSUPPORTED);
+    assert_int_equal(probe.calls, 0);
+    probe.ops.flags |= JAY_BACKEND_FLAGS;
+    assert_int_equal(jay_store(cache, "k", 1, "v", 1, 5, &extras, &error), JAY_OK);
+    assert_int_equal(probe.write.mode, JAY_WRITE_ADD);
+    assert_int_equal(probe.write.flags, 7);
+    assert_int_equal(jay_store(cache, "k", 1, "v", 1, 5, NULL, &error), JAY_OK);
+    assert_int_equal(probe.write.mode, JAY_WRITE_SET);
+    assert_int_equal(probe.write.flags, 0);
+    extras.mode = JAY_STORE_CAS + 1;
+    assert_int_equal(jay_store(cache, "k", 1, "v", 1, 5, &extras, &error), JAY_E_ARGUMENT);
+    extras = (jay_extras){.struct_size = sizeof extras - 1};
+    assert_int_equal(jay_store(cache, "k", 1, "v", 1, 5, &extras, &error), JAY_E_ARGUMENT);
+    assert_holds(error.message, "struct_size");
+    assert_int_equal(jay_store(NULL, "k", 1, "v", 1, 5, &extras, &error), JAY_E_ARGUMENT);
+    assert_int_equal(jay_value_flags(NULL), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -773,6 +799,7 @@ int main(void) {
         TEST(the_core_counts_what_the_backend_does_not),
         TEST(the_core_does_not_count_beside_a_backend_that_does),
         TEST(stats_of_any_whole_size_are_given),
+        TEST(extras_are_checked_and_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,8 @@ static void keep_line(void *arg, int level, const char *message) {
 static void log_levels_are_checked(void **state) {
     (void)state;
     jay_options *options = new_options();
+    assert_int_equal(jay_options_set_dialler(NULL, NULL, NULL), JAY_E_ARGUMENT);
+    assert_int_equal(jay_options_set_login(NULL, NULL, NULL), JAY_E_ARGUMENT);
     assert_int_equal(jay_options_set_log(NULL, keep_line, NULL, JAY_LOG_ERROR), JAY_E_ARGUMENT);
     assert_int_equal(jay_options_set_log(options, keep_line, NULL, -1), JAY_E_ARGUMENT);
     assert_int_equal(jay_options_set_log(options, keep_line, NULL, JAY_LOG_DEBUG + 1),

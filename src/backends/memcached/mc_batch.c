@@ -243,15 +243,15 @@ void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
 }
 
 /* Whether a pair can go into a batch: hashed keys and values in parts go alone. */
-static bool is_simple(const jay_backend *backend, const jay_pair *pair) {
+static bool is_simple(const jay_backend *backend, const jay_pair *pair, uint32_t flags) {
     size_t key_size = pair->key.size + MC_GENERATION_DIGITS + 1;
-    return key_size <= JAYI_MC_RAW_KEY_MAX && *(const char *)pair->key.data != '\0' &&
-           pair->value.size <= MC_VALUE_MAX &&
+    return flags != MC_ENVELOPE && key_size <= JAYI_MC_RAW_KEY_MAX &&
+           *(const char *)pair->key.data != '\0' && pair->value.size <= MC_VALUE_MAX &&
            !jayi_mc_needs_parts(backend, key_size, pair->value.size);
 }
 
-static void set_each(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
-                     jay_error *error) {
+static void set_each(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                     size_t count, int *statuses, jay_error *error) {
     bool has_failed = false;
     for (size_t i = 0; i < count; i++) {
         if (statuses[i] != JAY_OK) continue;
@@ -261,7 +261,8 @@ static void set_each(jay_backend *backend, const jay_pair *pairs, size_t count, 
                            .key_size = pairs[i].key.size,
                            .value = pairs[i].value.data,
                            .value_size = pairs[i].value.size,
-                           .ttl_ms = pairs[i].ttl_ms};
+                           .ttl_ms = pairs[i].ttl_ms,
+                           .flags = flags != NULL ? flags[i] : 0};
         jay_error once;
         statuses[i] = jayi_mc_write(backend, &write, &once);
         if (statuses[i] < 0 && !has_failed) *error = once;
@@ -269,19 +270,29 @@ static void set_each(jay_backend *backend, const jay_pair *pairs, size_t count, 
     }
 }
 
-void jayi_mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
-                      jay_error *error) {
+void jayi_mc_set_many_flags(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                            size_t count, int *statuses, jay_error *error) {
     for (size_t i = 0; i < count; i++) {
         /* In the order of the keys, for the sake of those that come twice. */
-        if (statuses[i] == JAY_OK && !is_simple(backend, &pairs[i])) {
-            set_each(backend, pairs, count, statuses, error);
+        uint32_t own = flags != NULL ? flags[i] : 0;
+        if (statuses[i] == JAY_OK && !is_simple(backend, &pairs[i], own)) {
+            set_each(backend, pairs, flags, count, statuses, error);
             return;
         }
     }
-    mc_batch batch = {
-        .backend = backend, .kind = MC_STORE, .pairs = pairs, .statuses = statuses, .count = count};
+    mc_batch batch = {.backend = backend,
+                      .kind = MC_STORE,
+                      .pairs = pairs,
+                      .flags = flags,
+                      .statuses = statuses,
+                      .count = count};
     workspace space;
     if (run_batch(&batch, &space, error)) jayi_free(&backend->allocator, space.memory);
+}
+
+void jayi_mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
+                      jay_error *error) {
+    jayi_mc_set_many_flags(backend, pairs, NULL, count, statuses, error);
 }
 
 void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,

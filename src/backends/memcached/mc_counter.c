@@ -53,7 +53,8 @@ static int store_number(mc_call *call, const mc_found *found, int64_t after) {
                        .mode = JAY_WRITE_CAS,
                        .value = text,
                        .value_size = jayi_decimal_format(after, text),
-                       .version = found->cas};
+                       .version = found->cas,
+                       .flags = found->flags};
     unsigned char header[MC_ENVELOPE_BYTES];
     mc_command command;
     jayi_mc_reply reply;
@@ -63,7 +64,6 @@ static int store_number(mc_call *call, const mc_found *found, int64_t after) {
     }
     jayi_mc_store_command(call->raw, call->raw_size, &call->key, &write, 0, header, &command);
     if (found->deadline_ms == 0) command.store.exptime = jayi_mc_exptime_of_rest(found->rest_s);
-    if (!found->has_envelope && command.store.flags == 0) command.store.flags = found->flags;
     int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
     if (reply.code == JAYI_MC_EX || reply.code == JAYI_MC_NF) return JAY_CHANGED;

@@ -19,7 +19,8 @@ void jayi_mc_envelope_write(const mc_envelope *envelope, unsigned char out[MC_EN
     memcpy(out, "JAY1", 4);
     put(out + 4, envelope->key_size, 4);
     put(out + 8, (uint64_t)envelope->deadline_ms, 8);
-    put(out + 16, envelope->value_size, 8);
+    put(out + 16, envelope->value_size, 4);
+    put(out + 20, envelope->flags, 4);
     put(out + 24, envelope->stamp, 8);
 }
 
@@ -28,7 +29,8 @@ bool jayi_mc_envelope_read(const void *bytes, size_t size, mc_envelope *ret_enve
     if (size < MC_ENVELOPE_BYTES || memcmp(at, "JAY1", 4) != 0) return false;
     mc_envelope found = {.key_size = (size_t)take(at + 4, 4),
                          .deadline_ms = (int64_t)take(at + 8, 8),
-                         .value_size = take(at + 16, 8),
+                         .value_size = (uint32_t)take(at + 16, 4),
+                         .flags = (uint32_t)take(at + 20, 4),
                          .stamp = take(at + 24, 8)};
     size_t rest = size - MC_ENVELOPE_BYTES;
     if (found.deadline_ms < 0 || found.key_size > rest) return false;

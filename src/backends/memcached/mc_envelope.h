@@ -7,7 +7,8 @@
  *     bytes 0..3    "JAY1"
  *     bytes 4..7    the size of the key, or 0
  *     bytes 8..15   when it expires, in milliseconds since 1970, or 0
- *     bytes 16..23  the size of the value
+ *     bytes 16..19  the size of the value
+ *     bytes 20..23  the client flags that belong to it
  *     bytes 24..31  the stamp of its parts, or 0: the value follows here
  *     the key
  *
@@ -29,7 +30,8 @@ typedef struct mc_envelope {
     const void *key; /* NULL: none */
     size_t key_size;
     int64_t deadline_ms; /* 0: none */
-    uint64_t value_size;
+    uint32_t value_size;
+    uint32_t flags;      /* client flags */
     uint64_t stamp;      /* 0: not in parts */
     size_t value_offset; /* where the value begins; set by jayi_mc_envelope_read */
 } mc_envelope;

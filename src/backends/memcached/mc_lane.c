@@ -97,7 +97,8 @@ static bool compose_store(const mc_batch *batch, mc_lane *lane, char *out, const
     jay_write write = {.mode = JAY_WRITE_SET,
                        .value = pair->value.data,
                        .value_size = pair->value.size,
-                       .ttl_ms = pair->ttl_ms};
+                       .ttl_ms = pair->ttl_ms,
+                       .flags = batch->flags != NULL ? batch->flags[lane->to_send] : 0};
     mc_command command;
     jayi_mc_store_command(NULL, 0, key, &write, 0, lane->header, &command);
     char *to = out + jayi_mc_compose_store(out, key, &command.store);

@@ -23,6 +23,7 @@ typedef struct mc_batch {
     enum mc_kind kind;     /* MC_GET, MC_STORE or MC_DELETE */
     const jay_bytes *keys; /* of MC_GET and MC_DELETE */
     const jay_pair *pairs; /* of MC_STORE */
+    const uint32_t *flags; /* of MC_STORE; NULL: all 0 */
     jay_value *values;     /* of MC_GET */
     int *statuses;
     size_t count;

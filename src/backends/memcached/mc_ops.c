@@ -162,6 +162,11 @@ int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error
     if (write->value_size > MC_VALUE_MAX)
         return jay_error_set(error, JAY_E_TOO_BIG, 0, "a value of %zu bytes is over 1 GiB",
                              write->value_size);
+    if (write->flags == MC_ENVELOPE)
+        return jay_error_set(error, JAY_E_ARGUMENT, 0,
+                             "the client flags 0x%x mark what this backend stores for itself; take "
+                             "others",
+                             (unsigned)MC_ENVELOPE);
     mc_call call;
     int status = jayi_mc_begin(&call, backend, write->key, write->key_size, error);
     if (status != JAY_OK) return status;
@@ -197,7 +202,8 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
                            .value = found.data,
                            .value_size = found.size,
                            .ttl_ms = ttl_ms,
-                           .version = found.cas};
+                           .version = found.cas,
+                           .flags = found.flags};
         status = jayi_mc_put(call, &write);
         jayi_mc_block_release(&call->backend->blocks, found.block);
         if (status != JAY_CHANGED) return status;

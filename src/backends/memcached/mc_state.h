@@ -29,6 +29,7 @@
 #define MC_ATTEMPTS 1000                 /* of compare-and-set */
 #define MC_GENERATION_DIGITS 16
 #define MC_INLINE_KEY 512
+#define MC_LOGIN_MAX 500
 
 typedef struct mc_server {
     jayi_pool pool;
@@ -44,7 +45,9 @@ struct jay_backend {
     mc_ring ring;
     mc_blocks blocks;
     jayi_tls *tls;
-    char *login; /* "user password", or NULL */
+    char *login;             /* "user password", or NULL */
+    jay_login_fn *ask_login; /* goes before that; NULL: none */
+    void *ask_login_arg;
     size_t prefix_size;
     jayi_mc_key generation_key;
     bool has_generations;
@@ -121,6 +124,9 @@ void jayi_mc_format_generation(uint64_t generation, char digits[MC_GENERATION_DI
 /* Which server a key is on, with failover where asked for. */
 mc_server *jayi_mc_server_of(jay_backend *backend, const void *key, size_t key_size,
                              int64_t now_ms);
+
+/* Whether a login is "user password", printable and not too long. */
+bool jayi_mc_login_is_good(const char *login);
 
 /* What a new connection begins with: log in, and find out what the server speaks. */
 int jayi_mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
@@ -205,6 +211,8 @@ void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
                       jay_value *ret_values, int *statuses, jay_error *error);
 void jayi_mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
                       jay_error *error);
+void jayi_mc_set_many_flags(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                            size_t count, int *statuses, jay_error *error);
 void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
                          jay_error *error);
 

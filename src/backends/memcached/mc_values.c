@@ -58,6 +58,7 @@ int jayi_mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay
     if (!is_ours || is_over) return JAY_MISS;
     found->has_envelope = true;
     found->deadline_ms = envelope->deadline_ms;
+    found->flags = envelope->flags;
     found->data += envelope->value_offset;
     found->size -= envelope->value_offset;
     return JAY_OK;
@@ -129,6 +130,7 @@ void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *
         .is_once = write->mode != JAY_WRITE_SET,
         .store = {.value_size = write->value_size,
                   .exptime = expiry.exptime,
+                  .flags = write->flags,
                   .mode = mode_of(write->mode),
                   /* No entry has this one: on the server 0 would be no condition. */
                   .cas = write->version != 0 ? write->version : UINT64_MAX},
@@ -136,7 +138,8 @@ void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *
     if (!key->is_hashed && expiry.deadline_ms == 0 && stamp == 0) return;
     mc_envelope envelope = {.key_size = key->is_hashed ? raw_size : 0,
                             .deadline_ms = expiry.deadline_ms,
-                            .value_size = write->value_size,
+                            .value_size = (uint32_t)write->value_size,
+                            .flags = write->flags,
                             .stamp = stamp};
     jayi_mc_envelope_write(&envelope, header);
     ret_command->parts[0] = (struct iovec){header, MC_ENVELOPE_BYTES};

@@ -41,7 +41,7 @@ static int ask(jayi_link *link, const char *text, size_t size, int64_t deadline_
 
 /* The server's own form of a login: a set, whose value is the name and the password. */
 static int log_in(const char *login, jayi_link *link, int64_t deadline_ms, jay_error *error) {
-    char text[600];
+    char text[MC_LOGIN_MAX + 64];
     jayi_mc_reply reply;
     int size = snprintf(text, sizeof text, "set login 0 0 %zu\r\n%s\r\n", strlen(login), login);
     int status = ask(link, text, (size_t)size, deadline_ms, &reply, error);
@@ -51,11 +51,45 @@ static int log_in(const char *login, jayi_link *link, int64_t deadline_ms, jay_e
                          "the server refused the login; are user and password those of its file?");
 }
 
+/* Asks the program who to log in as. */
+static int log_in_as_told(const jay_backend *backend, jayi_link *link, int64_t deadline_ms,
+                          jay_error *error) {
+    jay_login login;
+    memset(&login, 0, sizeof login);
+    int status =
+        jayi_link_ask_login(link, backend->ask_login, backend->ask_login_arg, &login, error);
+    char text[sizeof login + 2];
+    (void)snprintf(text, sizeof text, "%s %s", login.user, login.password);
+    if (status == JAY_OK && !jayi_mc_login_is_good(text))
+        status = jay_error_set(error, JAY_E_AUTH, 0,
+                               "the login that the program gave is not user and password of "
+                               "printable characters without spaces, at most %d bytes",
+                               MC_LOGIN_MAX);
+    if (status == JAY_OK) status = log_in(text, link, deadline_ms, error);
+    explicit_bzero(&login, sizeof login);
+    explicit_bzero(text, sizeof text);
+    return status;
+}
+
+bool jayi_mc_login_is_good(const char *login) {
+    size_t spaces = 0;
+    const char *at = login;
+    for (; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f) return false;
+        spaces += *at == ' ';
+    }
+    return spaces == 1 && login[0] != ' ' && at - login <= MC_LOGIN_MAX;
+}
+
 int jayi_mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error) {
     const jay_backend *backend = arg;
     jayi_mc_reply reply;
     int status = JAY_OK;
-    if (backend->login != NULL) status = log_in(backend->login, link, deadline_ms, error);
+    if (backend->ask_login != NULL) {
+        status = log_in_as_told(backend, link, deadline_ms, error);
+    } else if (backend->login != NULL) {
+        status = log_in(backend->login, link, deadline_ms, error);
+    }
     if (status == JAY_OK) status = ask(link, "mn\r\n", 4, deadline_ms, &reply, error);
     if (status != JAY_OK || reply.code == JAYI_MC_MN) return status;
     if (reply.code != JAYI_MC_ERROR) return jayi_mc_refused(&reply, error);

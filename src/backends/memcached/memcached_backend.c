@@ -10,19 +10,14 @@
 #include <string.h>
 
 #include "backends/memcached/mc_state.h"
+#include "net/net_options.h"
 #include "util/memory.h"
 #include "util/percent.h"
 
 #define DEFAULT_PORT 11211
-#define LOGIN_MAX 500
 
 enum option {
-    OPTION_CONNECTIONS,
-    OPTION_DEADLINE,
-    OPTION_CONNECT_DEADLINE,
-    OPTION_RETRY,
-    OPTION_OUTAGE,
-    OPTION_FAILOVER,
+    OPTION_FAILOVER = JAYI_NET_OPTIONS,
     OPTION_HASH,
     OPTION_BIG,
     OPTION_ITEM_MAX,
@@ -30,85 +25,50 @@ enum option {
     OPTION_FLUSH,
     OPTION_PASSWORD_FILE,
     PLAIN_OPTIONS,
-    OPTION_TLS_VERIFY = PLAIN_OPTIONS,
-    OPTION_TLS_CA,
-    OPTION_TLS_CERT,
-    OPTION_TLS_KEY,
-    OPTION_TLS_NAME,
-    TLS_OPTIONS
+    ALL_OPTIONS = PLAIN_OPTIONS + JAYI_TLS_OPTIONS
 };
 
-#define ROW(option_name, option_type, default_value, low, high, others, text)          \
-    {                                                                                  \
-        .name = (option_name), .type = (option_type), .default_text = (default_value), \
-        .min = (low), .max = (high), .also = (others), .help = (text)                  \
-    }
-
-static const jay_option_info options[TLS_OPTIONS] = {
-    [OPTION_CONNECTIONS] = ROW("connections", JAY_OPTION_INT, "8", 1, 1024,
-                               "max_connections pool pool_size max_pool_size",
-                               "the most connections to one server, shared by all threads"),
-    [OPTION_DEADLINE] =
-        ROW("deadline", JAY_OPTION_DURATION, "2s", 1, 3600000,
-            "socket_timeout receive_timeout send_timeout", "the most time that one call may take"),
-    [OPTION_CONNECT_DEADLINE] =
-        ROW("connect_deadline", JAY_OPTION_DURATION, "1s", 1, 3600000, "connect_timeout",
-            "the most of it that connecting to a server may take"),
-    [OPTION_RETRY] = ROW("retry", JAY_OPTION_DURATION, "500ms", 1, 3600000,
-                         "retry_timeout dead_retry dead_timeout",
-                         "how long a server that does not answer is left alone at first; each "
-                         "further time twice as long, up to 32 times"),
-    [OPTION_OUTAGE] = ROW("outage", JAY_OPTION_TEXT, "error", 1, 8, "ignore_exc on_error",
-                          "what reading from a server that does not answer is: error or miss"),
-    [OPTION_FAILOVER] =
-        ROW("failover", JAY_OPTION_BOOL, "no", 0, 1, "auto_eject remove_failed ejection",
-            "use another server for the keys of one that does not answer; when it "
-            "comes back, it may hold old values"),
-    [OPTION_HASH] = ROW("hash", JAY_OPTION_TEXT, "ketama", 1, 8, "distribution hasher",
-                        "how keys are spread over servers: ketama or modula"),
-    [OPTION_BIG] = ROW("big", JAY_OPTION_TEXT, "refuse", 1, 8, "split chunks large",
-                       "what to do with values above item_max: refuse or split"),
+static const jay_option_info options[ALL_OPTIONS] = {
+    JAYI_NET_ROWS,
+    [OPTION_FAILOVER] = JAYI_OPTION_ROW(
+        "failover", JAY_OPTION_BOOL, "no", 0, 1, "auto_eject remove_failed ejection",
+        "use another server for the keys of one that does not answer; when it "
+        "comes back, it may hold old values"),
+    [OPTION_HASH] = JAYI_OPTION_ROW("hash", JAY_OPTION_TEXT, "ketama", 1, 8, "distribution hasher",
+                                    "how keys are spread over servers: ketama or modula"),
+    [OPTION_BIG] = JAYI_OPTION_ROW("big", JAY_OPTION_TEXT, "refuse", 1, 8, "split chunks large",
+                                   "what to do with values above item_max: refuse or split"),
     [OPTION_ITEM_MAX] =
-        ROW("item_max", JAY_OPTION_SIZE, "1m", 1024, 1 << 30, "max_item_size max_value",
-            "the largest item that the servers take (their -I), for big=split"),
-    [OPTION_GENERATIONS] =
-        ROW("generations", JAY_OPTION_BOOL, "yes", 0, 1, "versioned",
-            "put a generation behind the prefix, so that clear can empty the prefix alone"),
-    [OPTION_FLUSH] = ROW("flush", JAY_OPTION_BOOL, "no", 0, 1, "flush_all",
-                         "let clear empty the servers whole even when there is a prefix"),
-    [OPTION_PASSWORD_FILE] = ROW("password_file", JAY_OPTION_TEXT, "", 0, 4096, "auth_file passwd",
-                                 "a file whose first line is user:password"),
-    [OPTION_TLS_VERIFY] = ROW("tls_verify", JAY_OPTION_BOOL, "yes", 0, 1, "ssl_verify verify",
-                              "check the server's certificate"),
-    [OPTION_TLS_CA] = ROW("tls_ca", JAY_OPTION_TEXT, "", 0, 4096, "ssl_ca_certs cafile ca",
-                          "a PEM file of the authorities to trust instead of the system's"),
-    [OPTION_TLS_CERT] = ROW("tls_cert", JAY_OPTION_TEXT, "", 0, 4096, "ssl_certfile cert",
-                            "a PEM file with this client's certificate"),
-    [OPTION_TLS_KEY] = ROW("tls_key", JAY_OPTION_TEXT, "", 0, 4096, "ssl_keyfile key",
-                           "a PEM file with its key, where that is not in tls_cert"),
-    [OPTION_TLS_NAME] = ROW("tls_name", JAY_OPTION_TEXT, "", 0, 253, "server_hostname sni",
-                            "the name in the server's certificate, where it is not its host's"),
+        JAYI_OPTION_ROW("item_max", JAY_OPTION_SIZE, "1m", 1024, 1 << 30, "max_item_size max_value",
+                        "the largest item that the servers take (their -I), for big=split"),
+    [OPTION_GENERATIONS] = JAYI_OPTION_ROW(
+        "generations", JAY_OPTION_BOOL, "yes", 0, 1, "versioned",
+        "put a generation behind the prefix, so that clear can empty the prefix alone"),
+    [OPTION_FLUSH] =
+        JAYI_OPTION_ROW("flush", JAY_OPTION_BOOL, "no", 0, 1, "flush_all",
+                        "let clear empty the servers whole even when there is a prefix"),
+    [OPTION_PASSWORD_FILE] =
+        JAYI_OPTION_ROW("password_file", JAY_OPTION_TEXT, "", 0, 4096, "auth_file passwd",
+                        "a file whose first line is user:password"),
+    JAYI_TLS_ROWS(PLAIN_OPTIONS),
 };
 
 /* ---- options that are words ---- */
 
-/* Whether a word is the second of two; an error when it is neither. */
-static int take_word(const jay_backend_config *config, enum option option, const char *first,
-                     const char *second, bool *ret_is_second, jay_error *error) {
-    const char *text = config->values[option].text;
-    *ret_is_second = strcmp(text, second) == 0;
-    if (*ret_is_second || strcmp(text, first) == 0) return JAY_OK;
-    return jay_error_set(error, JAY_E_OPTION_VALUE, 0, "option '%s' is '%.20s'; write %s or %s",
-                         options[option].name, text, first, second);
+/* Whether the value of an option is the second of two words. */
+static int take_word(const jay_backend_config *config, enum option option, const char *words,
+                     bool *ret_is_second, jay_error *error) {
+    int index = 0;
+    int status = jayi_option_word(&options[option], &config->values[option], words, &index, error);
+    *ret_is_second = index == 1;
+    return status;
 }
 
 static int take_words(const jay_backend_config *config, jay_backend *backend, bool *ret_is_modula,
                       jay_error *error) {
     bool splits = false;
-    int status = take_word(config, OPTION_OUTAGE, "error", "miss", &backend->misses_outages, error);
-    if (status == JAY_OK)
-        status = take_word(config, OPTION_HASH, "ketama", "modula", ret_is_modula, error);
-    if (status == JAY_OK) status = take_word(config, OPTION_BIG, "refuse", "split", &splits, error);
+    int status = take_word(config, OPTION_HASH, "ketama modula", ret_is_modula, error);
+    if (status == JAY_OK) status = take_word(config, OPTION_BIG, "refuse split", &splits, error);
     if (splits) backend->item_max = (size_t)config->values[OPTION_ITEM_MAX].number;
     return status;
 }
@@ -119,7 +79,7 @@ static int bad_login(const char *where, jay_error *error) {
     return jay_error_set(error, JAY_E_URL, 0,
                          "the login in %s is not user:password of printable characters without "
                          "spaces, at most %d bytes",
-                         where, LOGIN_MAX);
+                         where, MC_LOGIN_MAX);
 }
 
 /* Keeps "user:password" as the server wants it: "user password". */
@@ -129,19 +89,14 @@ static int keep_login(jay_backend *backend, const char *text, size_t size, bool 
     if (login == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a login");
     backend->login = login;
     char *colon = strchr(login, ':');
-    if (colon == NULL || colon == login || size > LOGIN_MAX) return bad_login(where, error);
+    if (colon == NULL) return bad_login(where, error);
     *colon = ' ';
     if (is_encoded && !jayi_percent_decode(login)) return bad_login(where, error);
-    size_t spaces = 0;
-    for (const char *at = login; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f) return bad_login(where, error);
-        spaces += *at == ' ';
-    }
-    return spaces == 1 ? JAY_OK : bad_login(where, error);
+    return jayi_mc_login_is_good(login) ? JAY_OK : bad_login(where, error);
 }
 
 static int read_login(jay_backend *backend, const char *path, jay_error *error) {
-    char line[LOGIN_MAX + 8] = "";
+    char line[MC_LOGIN_MAX + 8] = "";
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
@@ -187,46 +142,21 @@ static int take_servers(const jay_backend_config *config, jay_backend *backend, 
     return status;
 }
 
-static int init_servers(const jay_backend_config *config, jay_backend *backend, jay_error *error) {
-    const jay_option_value *values = config->values;
-    jayi_pool_plan plan = {.tls = backend->tls,
-                           .allocator = &backend->allocator,
-                           .greet = jayi_mc_greet,
-                           .greet_arg = backend,
-                           .max_links = (int)values[OPTION_CONNECTIONS].number,
-                           .connect_ms = values[OPTION_CONNECT_DEADLINE].number,
-                           .call_ms = backend->call_ms,
-                           .retry_ms = values[OPTION_RETRY].number};
+static int init_servers(jay_backend *backend, jayi_pool_plan *plan, jay_error *error) {
     backend->servers =
         jayi_calloc(&backend->allocator, backend->server_count, sizeof *backend->servers);
     if (backend->servers == NULL)
         return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for the servers");
     for (size_t i = 0; i < backend->server_count; i++) {
         mc_server *server = &backend->servers[i];
-        plan.address = &backend->addresses[i];
-        int status = jayi_pool_init(&server->pool, &plan, error);
+        plan->address = &backend->addresses[i];
+        int status = jayi_pool_init(&server->pool, plan, error);
         if (status != JAY_OK) return status;
         /* Like any other, but never that of the server: the first call learns that one. */
         atomic_init(&server->generation, 0);
         backend->ready_count++;
     }
     return JAY_OK;
-}
-
-static int init_tls(const jay_backend_config *config, jay_backend *backend, jay_error *error) {
-    const jay_option_value *values = config->values;
-    jayi_tls_plan plan = {.ca = values[OPTION_TLS_CA].text,
-                          .cert = values[OPTION_TLS_CERT].text,
-                          .key = values[OPTION_TLS_KEY].text,
-                          .name = values[OPTION_TLS_NAME].text,
-                          .verify = values[OPTION_TLS_VERIFY].number != 0};
-    for (size_t i = 0; i < backend->server_count; i++) {
-        if (backend->addresses[i].is_unix && plan.verify && plan.name[0] == '\0')
-            return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
-                                 "the certificate of a unix socket has no host to be checked "
-                                 "against; give its name with tls_name");
-    }
-    return jayi_tls_create(&plan, &backend->allocator, &backend->tls, error);
 }
 
 /* ---- open and close ---- */
@@ -249,20 +179,32 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
                         jay_error *error) {
     const jay_option_value *values = config->values;
     bool is_modula = false;
-    backend->call_ms = values[OPTION_DEADLINE].number;
+    jayi_pool_plan plan = {.allocator = &backend->allocator,
+                           .greet = jayi_mc_greet,
+                           .greet_arg = backend,
+                           .measure = jayi_mc_measure};
+    int status = jayi_net_take_options(config, options, &plan, &backend->misses_outages, error);
+    if (status != JAY_OK) return status;
+    backend->call_ms = plan.call_ms;
+    backend->ask_login = config->login;
+    backend->ask_login_arg = config->login_arg;
     backend->fails_over = values[OPTION_FAILOVER].number != 0;
     backend->flushes = values[OPTION_FLUSH].number != 0;
     backend->prefix_size = config->prefix_size;
     backend->has_generations = config->prefix_size > 0 && values[OPTION_GENERATIONS].number != 0;
     if (backend->has_generations)
         jayi_mc_key_encode_own('g', config->prefix, config->prefix_size, &backend->generation_key);
-    int status = take_words(config, backend, &is_modula, error);
+    status = take_words(config, backend, &is_modula, error);
     if (status == JAY_OK) status = take_servers(config, backend, error);
-    if (status == JAY_OK && has_tls) status = init_tls(config, backend, error);
+    if (status == JAY_OK && has_tls)
+        status =
+            jayi_net_take_tls(&values[PLAIN_OPTIONS], backend->addresses, backend->server_count,
+                              &backend->allocator, &backend->tls, error);
+    plan.tls = backend->tls;
     if (status == JAY_OK)
         status = jayi_mc_ring_init(&backend->ring, backend->addresses, backend->server_count,
                                    !is_modula, &backend->allocator, error);
-    return status == JAY_OK ? init_servers(config, backend, error) : status;
+    return status == JAY_OK ? init_servers(backend, &plan, error) : status;
 }
 
 static int open_backend(const jay_backend_config *config, jay_backend **ret_backend,
@@ -283,12 +225,13 @@ static int open_backend(const jay_backend_config *config, jay_backend **ret_back
 
 #define COMMON_FIELDS                                                                             \
     .struct_size = sizeof(jay_backend_ops), .abi = JAY_BACKEND_ABI,                               \
-    .flags = JAY_BACKEND_ADD | JAY_BACKEND_REPLACE | JAY_BACKEND_CAS, .options = options,         \
-    .open = open_backend, .close = close_backend, .get = jayi_mc_get, .release = jayi_mc_release, \
-    .write = jayi_mc_write, .erase = jayi_mc_erase, .get_into = jayi_mc_get_into,                 \
-    .has = jayi_mc_has, .ttl = jayi_mc_ttl, .touch = jayi_mc_touch, .inc = jayi_mc_inc,           \
-    .get_many = jayi_mc_get_many, .set_many = jayi_mc_set_many,                                   \
-    .delete_many = jayi_mc_delete_many, .clear = jayi_mc_clear, .stats = jayi_mc_stats
+    .flags = JAY_BACKEND_ADD | JAY_BACKEND_REPLACE | JAY_BACKEND_CAS | JAY_BACKEND_FLAGS,         \
+    .options = options, .open = open_backend, .close = close_backend, .get = jayi_mc_get,         \
+    .release = jayi_mc_release, .write = jayi_mc_write, .erase = jayi_mc_erase,                   \
+    .get_into = jayi_mc_get_into, .has = jayi_mc_has, .ttl = jayi_mc_ttl, .touch = jayi_mc_touch, \
+    .inc = jayi_mc_inc, .get_many = jayi_mc_get_many, .set_many = jayi_mc_set_many,               \
+    .set_many_flags = jayi_mc_set_many_flags, .delete_many = jayi_mc_delete_many,                 \
+    .clear = jayi_mc_clear, .stats = jayi_mc_stats
 
 const jay_backend_ops jayi_memcached_backend = {
     COMMON_FIELDS, .scheme = "memcached",
@@ -297,4 +240,4 @@ const jay_backend_ops jayi_memcached_backend = {
 
 const jay_backend_ops jayi_memcacheds_backend = {COMMON_FIELDS, .scheme = "memcacheds",
                                                  .help = "on memcached servers, over TLS",
-                                                 .option_count = TLS_OPTIONS};
+                                                 .option_count = ALL_OPTIONS};

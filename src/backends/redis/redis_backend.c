@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/redis/rd_state.h"
+#include "net/net_options.h"
 #include "util/decimal.h"
 #include "util/memory.h"
 #include "util/percent.h"
@@ -19,65 +20,27 @@
 #define DATABASE_MAX 65535
 
 enum option {
-    OPTION_CONNECTIONS,
-    OPTION_DEADLINE,
-    OPTION_CONNECT_DEADLINE,
-    OPTION_RETRY,
-    OPTION_OUTAGE,
-    OPTION_DATABASE,
+    OPTION_DATABASE = JAYI_NET_OPTIONS,
     OPTION_PROTOCOL,
     OPTION_CLIENT_NAME,
     OPTION_PASSWORD_FILE,
     PLAIN_OPTIONS,
-    OPTION_TLS_VERIFY = PLAIN_OPTIONS,
-    OPTION_TLS_CA,
-    OPTION_TLS_CERT,
-    OPTION_TLS_KEY,
-    OPTION_TLS_NAME,
-    TLS_OPTIONS
+    ALL_OPTIONS = PLAIN_OPTIONS + JAYI_TLS_OPTIONS
 };
 
-#define ROW(option_name, option_type, default_value, low, high, others, text)          \
-    {                                                                                  \
-        .name = (option_name), .type = (option_type), .default_text = (default_value), \
-        .min = (low), .max = (high), .also = (others), .help = (text)                  \
-    }
-
-static const jay_option_info options[TLS_OPTIONS] = {
-    [OPTION_CONNECTIONS] = ROW("connections", JAY_OPTION_INT, "8", 1, 1024,
-                               "max_connections pool pool_size max_pool_size",
-                               "the most connections to the server, shared by all threads"),
-    [OPTION_DEADLINE] =
-        ROW("deadline", JAY_OPTION_DURATION, "2s", 1, 3600000,
-            "socket_timeout receive_timeout send_timeout", "the most time that one call may take"),
-    [OPTION_CONNECT_DEADLINE] = ROW("connect_deadline", JAY_OPTION_DURATION, "1s", 1, 3600000,
-                                    "connect_timeout socket_connect_timeout",
-                                    "the most of it that connecting to the server may take"),
-    [OPTION_RETRY] = ROW("retry", JAY_OPTION_DURATION, "500ms", 1, 3600000,
-                         "retry_timeout dead_retry dead_timeout",
-                         "how long a server that does not answer is left alone at first; each "
-                         "further time twice as long, up to 32 times"),
-    [OPTION_OUTAGE] = ROW("outage", JAY_OPTION_TEXT, "error", 1, 8, "ignore_exc on_error",
-                          "what reading from a server that does not answer is: error or miss"),
-    [OPTION_DATABASE] = ROW("db", JAY_OPTION_INT, "0", 0, DATABASE_MAX, "database",
-                            "the number of the database, where the path gives none"),
-    [OPTION_PROTOCOL] = ROW("protocol", JAY_OPTION_INT, "3", 2, 3, "resp",
-                            "3: RESP3 where the server has it; 2: RESP2"),
-    [OPTION_CLIENT_NAME] = ROW("client_name", JAY_OPTION_TEXT, "jaycache", 0, 64, "name",
-                               "what the server's CLIENT LIST calls the connections"),
-    [OPTION_PASSWORD_FILE] =
-        ROW("password_file", JAY_OPTION_TEXT, "", 0, 4096, "auth_file passwd",
-            "a file whose first line is password or user:password; read at every connect"),
-    [OPTION_TLS_VERIFY] = ROW("tls_verify", JAY_OPTION_BOOL, "yes", 0, 1, "ssl_verify verify",
-                              "check the server's certificate"),
-    [OPTION_TLS_CA] = ROW("tls_ca", JAY_OPTION_TEXT, "", 0, 4096, "ssl_ca_certs cafile ca",
-                          "a PEM file of the authorities to trust instead of the system's"),
-    [OPTION_TLS_CERT] = ROW("tls_cert", JAY_OPTION_TEXT, "", 0, 4096, "ssl_certfile cert",
-                            "a PEM file with this client's certificate"),
-    [OPTION_TLS_KEY] = ROW("tls_key", JAY_OPTION_TEXT, "", 0, 4096, "ssl_keyfile key",
-                           "a PEM file with its key, where that is not in tls_cert"),
-    [OPTION_TLS_NAME] = ROW("tls_name", JAY_OPTION_TEXT, "", 0, 253, "server_hostname sni",
-                            "the name in the server's certificate, where it is not its host's"),
+static const jay_option_info options[ALL_OPTIONS] = {
+    JAYI_NET_ROWS,
+    [OPTION_DATABASE] = JAYI_OPTION_ROW("db", JAY_OPTION_INT, "0", 0, DATABASE_MAX, "database",
+                                        "the number of the database, where the path gives none"),
+    [OPTION_PROTOCOL] = JAYI_OPTION_ROW("protocol", JAY_OPTION_INT, "3", 2, 3, "resp",
+                                        "3: RESP3 where the server has it; 2: RESP2"),
+    [OPTION_CLIENT_NAME] =
+        JAYI_OPTION_ROW("client_name", JAY_OPTION_TEXT, "jaycache", 0, 64, "name",
+                        "what the server's CLIENT LIST calls the connections"),
+    [OPTION_PASSWORD_FILE] = JAYI_OPTION_ROW(
+        "password_file", JAY_OPTION_TEXT, "", 0, 4096, "auth_file passwd",
+        "a file whose first line is password or user:password; read at every connect"),
+    JAYI_TLS_ROWS(PLAIN_OPTIONS),
 };
 
 static int no_memory(jay_error *error) {
@@ -88,14 +51,9 @@ static int no_memory(jay_error *error) {
 
 static int take_options(const jay_backend_config *config, jay_backend *backend, jay_error *error) {
     const jay_option_value *values = config->values;
-    const char *outage = values[OPTION_OUTAGE].text, *name = values[OPTION_CLIENT_NAME].text;
-    backend->call_ms = values[OPTION_DEADLINE].number;
+    const char *name = values[OPTION_CLIENT_NAME].text;
     backend->protocol = (int)values[OPTION_PROTOCOL].number;
     backend->database = values[OPTION_DATABASE].number;
-    backend->misses_outages = strcmp(outage, "miss") == 0;
-    if (!backend->misses_outages && strcmp(outage, "error") != 0)
-        return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
-                             "option 'outage' is '%.20s'; write error or miss", outage);
     for (const char *at = name; *at != '\0'; at++) {
         if (*at < '!' || *at > '~')
             return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
@@ -187,28 +145,16 @@ static int take_server(const jay_backend_config *config, jay_backend *backend, b
     return status;
 }
 
-static int init_tls(const jay_backend_config *config, jay_backend *backend, jay_error *error) {
-    const jay_option_value *values = config->values;
-    jayi_tls_plan plan = {.ca = values[OPTION_TLS_CA].text,
-                          .cert = values[OPTION_TLS_CERT].text,
-                          .key = values[OPTION_TLS_KEY].text,
-                          .name = values[OPTION_TLS_NAME].text,
-                          .verify = values[OPTION_TLS_VERIFY].number != 0};
-    return jayi_tls_create(&plan, &backend->allocator, &backend->tls, error);
-}
-
 static int init_pool(const jay_backend_config *config, jay_backend *backend, jay_error *error) {
-    const jay_option_value *values = config->values;
     jayi_pool_plan plan = {.address = &backend->addresses[0],
                            .tls = backend->tls,
                            .allocator = &backend->allocator,
                            .greet = jayi_rd_greet,
-                           .greet_arg = backend,
-                           .max_links = (int)values[OPTION_CONNECTIONS].number,
-                           .connect_ms = values[OPTION_CONNECT_DEADLINE].number,
-                           .call_ms = backend->call_ms,
-                           .retry_ms = values[OPTION_RETRY].number};
-    int status = jayi_pool_init(&backend->pool, &plan, error);
+                           .greet_arg = backend};
+    int status = jayi_net_take_options(config, options, &plan, &backend->misses_outages, error);
+    if (status != JAY_OK) return status;
+    backend->call_ms = plan.call_ms;
+    status = jayi_pool_init(&backend->pool, &plan, error);
     backend->has_pool = status == JAY_OK;
     return status;
 }
@@ -242,7 +188,8 @@ static int open_backend(const jay_backend_config *config, jay_backend **ret_back
     if (status == JAY_OK)
         status = take_server(config, backend, strcmp(config->scheme, "redis+unix") == 0, error);
     if (status == JAY_OK && strcmp(config->scheme, "rediss") == 0)
-        status = init_tls(config, backend, error);
+        status = jayi_net_take_tls(&config->values[PLAIN_OPTIONS], backend->addresses, 1,
+                                   &backend->allocator, &backend->tls, error);
     if (status == JAY_OK) status = init_pool(config, backend, error);
     if (status == JAY_OK) {
         *ret_backend = backend;
@@ -269,7 +216,7 @@ const jay_backend_ops jayi_redis_backend = {
 
 const jay_backend_ops jayi_rediss_backend = {COMMON_FIELDS, .scheme = "rediss",
                                              .help = "on a Redis or Valkey server, over TLS",
-                                             .option_count = TLS_OPTIONS};
+                                             .option_count = ALL_OPTIONS};
 
 const jay_backend_ops jayi_redis_unix_backend = {
     COMMON_FIELDS, .scheme = "redis+unix",
