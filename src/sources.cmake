@@ -30,9 +30,14 @@ set(JAYCACHE_SOURCES
     backends/redis/rd_atomic.c
     backends/redis/rd_batch.c
     backends/redis/rd_call.c
+    backends/redis/rd_cluster.c
     backends/redis/rd_greet.c
+    backends/redis/rd_lane.c
+    backends/redis/rd_nodes.c
     backends/redis/rd_ops.c
+    backends/redis/rd_route.c
     backends/redis/rd_scan.c
+    backends/redis/rd_sentinel.c
     backends/redis/redis_backend.c
     backends/region/region_backend.c
     backends/shm/shm_backend.c
@@ -92,5 +97,6 @@ set(JAYCACHE_SOURCES
     util/option_table.c
     util/units.c
     wire/memcached_meta.c
+    wire/redis_slot.c
     wire/resp.c
 )
