@@ -7,6 +7,7 @@ set(JAYCACHE_SOURCES
     backends/file/file_entry.c
     backends/file/file_leaf.c
     backends/file/file_lock.c
+    backends/file/file_place.c
     backends/file/file_put.c
     backends/file/file_read.c
     backends/file/file_room.c
@@ -47,6 +48,7 @@ set(JAYCACHE_SOURCES
     core/emulate.c
     core/inspect.c
     core/options.c
+    core/place.c
     core/read.c
     core/registry.c
     core/resolve.c

@@ -173,6 +173,14 @@ static inline uint64_t jayi_file_charge(uint64_t size) {
     return (size + 4095) / 4096 * 4096;
 }
 
+/* A file that was given out by its descriptor: it is never written again (file_place.c). The bit
+ * means nothing on files. */
+#define JAYI_HELD_BIT ((uint32_t)S_ISVTX)
+
+static inline bool jayi_file_is_held(const struct stat *st) {
+    return (st->st_mode & JAYI_HELD_BIT) != 0;
+}
+
 /* Writes everything, wherever the kernel stops in between. 0, or -1 and errno. */
 int jayi_write_all(int fd, const void *const parts[], const size_t sizes[], int count);
 
