@@ -1,0 +1,150 @@
+/*
+ * seg_log.c - adding records to the log.
+ */
+#include "backends/file/seg_log.h"
+
+#include <stddef.h>
+
+#include "os/file_ops.h"
+
+#define ATTEMPTS 1000
+#define DISK_ATTEMPTS 8 /* at a full disk, each of which drops a segment */
+
+/* ---- room ---- */
+
+/* Claims room in the current segment. False: it has not that much. */
+static bool claim(jayi_store *store, uint32_t bytes, jayi_position *ret_position) {
+    jayi_control *control = store->control;
+    uint64_t head = atomic_load(&control->head);
+    for (;;) {
+        const jayi_slot *slot = jayi_slot_of(store, jayi_position_serial(head));
+        uint64_t capacity = atomic_load(&slot->capacity);
+        if (atomic_load(&slot->serial) != jayi_position_serial(head)) return false;
+        if ((uint64_t)jayi_position_offset(head) + bytes > capacity) return false;
+        if (atomic_compare_exchange_weak(&control->head, &head, head + bytes)) break;
+    }
+    *ret_position = head;
+    return true;
+}
+
+bool jayi_log_try_claim(const jayi_seg *seg, uint32_t bytes, jayi_position *ret_position) {
+    return claim(seg->store, bytes, ret_position);
+}
+
+int jayi_log_claim(const jayi_seg *seg, uint32_t bytes, jayi_position *ret_position,
+                   jay_error *error) {
+    for (int i = 0; i < ATTEMPTS; i++) {
+        if (atomic_load(&jayi_control_of(seg)->is_retired)) return JAYI_RENEW;
+        if (claim(seg->store, bytes, ret_position)) return JAY_OK;
+        int status = jayi_dir_lock(seg->store->dir, JAYI_LOCK_LOG, error);
+        if (status != JAY_OK) return status;
+        status = jayi_log_roll(seg, bytes, error);
+        jayi_dir_unlock(seg->store->dir, JAYI_LOCK_LOG);
+        if (status != JAY_OK) return status;
+    }
+    return jay_error_set(error, JAY_E_BUSY, 0, "others fill all room in %s as it is made",
+                         seg->store->dir->path);
+}
+
+bool jayi_log_drop_oldest(const jayi_seg *seg) {
+    jayi_store *store = seg->store;
+    uint64_t budget = 0;
+    if (jayi_dir_lock(store->dir, JAYI_LOCK_LOG, NULL) != JAY_OK) return false;
+    uint32_t current = jayi_position_serial(atomic_load(&store->control->head));
+    uint32_t serial = atomic_load(&store->control->tail);
+    while (serial < current && atomic_load(&jayi_slot_of(store, serial)->serial) != serial)
+        serial++;
+    bool is_there = serial < current && !atomic_load(&store->control->is_retired);
+    if (is_there) jayi_log_reclaim(seg, serial, &budget, false);
+    jayi_dir_unlock(store->dir, JAYI_LOCK_LOG);
+    return is_there;
+}
+
+/* ---- writing ---- */
+
+/* Brings a segment's data to the disk, and once its name. */
+static int sync_segment(const jayi_seg *seg, uint32_t serial, int fd, jay_error *error) {
+    jayi_slot *slot = jayi_slot_of(seg->store, serial);
+    if (jayi_files.sync(fd) != 0)
+        return jayi_file_failed("sync a segment of", seg->store->dir->path, error);
+    if (atomic_load(&slot->flags) & JAYI_SLOT_NAME_SYNCED) return JAY_OK;
+    if (jayi_files.sync(seg->store->dir->root_fd) != 0)
+        return jayi_file_failed("sync", seg->store->dir->path, error);
+    atomic_fetch_or(&slot->flags, JAYI_SLOT_NAME_SYNCED);
+    return JAY_OK;
+}
+
+/* The segment's file has been removed under us: goes on in another one. */
+static int lose_segment(const jayi_seg *seg, uint32_t serial) {
+    jayi_control *control = jayi_control_of(seg);
+    uint64_t head = atomic_load(&control->head);
+    uint64_t full = jayi_position_make(
+        serial, atomic_load(&jayi_slot_of(seg->store, serial)->capacity));
+    while (jayi_position_serial(head) == serial && head < full &&
+           !atomic_compare_exchange_weak(&control->head, &head, full)) {}
+    return JAYI_AGAIN;
+}
+
+int jayi_log_write(const jayi_seg *seg, jayi_position position, const struct iovec *parts,
+                   int count, jay_error *error) {
+    jayi_held held;
+    uint32_t serial = jayi_position_serial(position);
+    int status = jayi_segment_hold(seg->store, serial, &held, error);
+    if (status == JAY_MISS) return lose_segment(seg, serial);
+    if (status != JAY_OK) return status;
+    status = jayi_segment_write(seg->store->dir, held.fd, parts, count,
+                                jayi_position_offset(position), error);
+    if (status == JAY_OK && seg->backend->is_synced)
+        status = sync_segment(seg, serial, held.fd, error);
+    jayi_segment_drop(&held);
+    /* Who closes a segment raises this before he looks what is in it. */
+    if (status == JAY_OK && serial < atomic_load(&jayi_control_of(seg)->sealed_below))
+        status = JAYI_AGAIN;
+    return status;
+}
+
+int jayi_log_set_kind(const jayi_seg *seg, jayi_position position, uint32_t kind,
+                      jay_error *error) {
+    struct iovec part = {&kind, sizeof kind};
+    int status = jayi_log_write(seg, position + JAYI_RECORD_KIND_AT, &part, 1, error);
+    /* In a segment that is closed a pending record stays one: the entry does not outlive the index,
+     * which a cache may always say of an entry. */
+    return status == JAYI_AGAIN ? JAY_OK : status;
+}
+
+/* ---- adding ---- */
+
+static int add_once(const jayi_seg *seg, jayi_record *record, bool has_version, const void *key,
+                    const void *value, jay_error *error) {
+    uint32_t bytes = jayi_record_bytes(record->key_size, record->value_size);
+    int status = jayi_log_claim(seg, bytes, &record->position, error);
+    if (status != JAY_OK) return status;
+    if (!has_version) record->version = record->position;
+    jayi_record_seal(record, seg->store->seed);
+    /* The kernel only reads them. */
+    const struct iovec parts[] = {{record, sizeof *record},
+                                  {(void *)(uintptr_t)key, record->key_size},
+                                  {(void *)(uintptr_t)value, record->value_size}};
+    int count = record->value_size > 0 ? 3 : record->key_size > 0 ? 2 : 1;
+    return jayi_log_write(seg, record->position, parts, count, error);
+}
+
+int jayi_log_add(const jayi_seg *seg, jayi_record *record, const void *key, const void *value,
+                 jay_error *error) {
+    jay_error why = {.code = JAY_OK};
+    bool has_version = record->version != 0;
+    int status = JAYI_AGAIN, disk_attempts = 0;
+    record->body_check = jayi_body_check(key, record->key_size, value, record->value_size,
+                                         seg->store->seed);
+    for (int i = 0; i < ATTEMPTS; i++) {
+        status = add_once(seg, record, has_version, key, value, &why);
+        if (status == JAY_E_FULL && disk_attempts++ < DISK_ATTEMPTS && jayi_log_drop_oldest(seg))
+            continue;
+        if (status != JAYI_AGAIN) break;
+    }
+    if (status == JAYI_AGAIN)
+        status = jay_error_set(&why, JAY_E_BUSY, 0, "segments of %s vanish as they are made",
+                               seg->store->dir->path);
+    if (status < 0 && error != NULL) *error = why;
+    return status;
+}
