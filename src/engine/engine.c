@@ -182,6 +182,13 @@ static int64_t row_total(const jayi_region *region, enum jayi_row_counter counte
     return (int64_t)total;
 }
 
+uint64_t jayi_engine_items(const jayi_region *region) {
+    uint64_t items = 0;
+    for (uint32_t i = 0; i < region->shard_count; i++)
+        items += jayi_peek(&region->shards[i].item_count);
+    return items;
+}
+
 uint64_t jayi_engine_evictions(const jayi_region *region) {
     uint64_t evictions = 0;
     for (uint32_t i = 0; i < region->shard_count; i++)

@@ -75,6 +75,9 @@ typedef struct jayi_engine_seen {
 int jayi_engine_look(jayi_region *region, const void *key, size_t key_size, void *buffer,
                      size_t capacity, jayi_engine_seen *ret_seen);
 
+/* The entries that are held, expired ones included. */
+uint64_t jayi_engine_items(const jayi_region *region);
+
 /* The entries that had to go for others, so far. */
 uint64_t jayi_engine_evictions(const jayi_region *region);
 

@@ -248,6 +248,12 @@ bool jayi_dir_look(jayi_dir *dir, bool is_urgent) {
     return is_changed;
 }
 
+void jayi_dir_grow_index(jayi_dir *dir) {
+    pthread_mutex_lock(&list_lock);
+    if (is_current(dir)) jayi_store_grow(dir);
+    pthread_mutex_unlock(&list_lock);
+}
+
 /* ---- opening and closing ---- */
 
 static int open_locked(const jayi_dir_plan *plan, const jay_allocator *allocator,

@@ -140,6 +140,9 @@ void jayi_dir_close(jayi_dir *dir);
  */
 bool jayi_dir_look(jayi_dir *dir, bool is_urgent);
 
+/* Makes the index of layout=segments larger, if it is too tight. */
+void jayi_dir_grow_index(jayi_dir *dir);
+
 /* ---- claiming: file_claim.c ---- */
 
 typedef struct jayi_claim {

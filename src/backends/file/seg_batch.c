@@ -143,6 +143,7 @@ void jayi_seg_set_many(jay_backend *backend, const jay_pair *pairs, size_t count
         }
     }
     jayi_seg_leave(&seg);
+    jayi_seg_tend(backend);
     jayi_free(&backend->allocator, bytes);
     if (g != &none) jayi_free(&backend->allocator, g);
 }

@@ -29,8 +29,10 @@
 #define SEGMENT_BYTES_LEAST 4096u
 #define SEGMENT_BYTES_MOST (UINT32_C(64) << 20)
 #define RING_LEAST 512
-#define INDEX_SHARE 8         /* the part of max_bytes that the index has as well */
-#define INDEX_ITEM_BYTES 128  /* where max_items says how many there will be */
+#define INDEX_SHARE 8        /* the part of max_bytes that the index may have as well */
+#define INDEX_ITEM_BYTES 128 /* that it wants for an entry, so as not to become too full */
+#define INDEX_BEGINNING (UINT64_C(2) << 20)
+#define INDEX_GROWTH 4
 #define SMALL_DISK (UINT64_C(4) << 20)
 #define SMALL_CACHE (UINT64_C(16) << 20)
 #define ROW_BYTES 2304 /* of the region's tables, for each process */
@@ -40,7 +42,8 @@
 typedef struct geometry {
     uint64_t max_items;
     uint64_t max_bytes;
-    uint64_t index_bytes; /* of the region */
+    uint64_t index_most;  /* of the region */
+    uint64_t index_bytes; /* what it begins with */
     uint32_t rows;
     uint32_t segment_bytes;
     uint32_t ring_size;
@@ -62,6 +65,13 @@ static uint64_t disk_bytes(int root_fd) {
     return bytes;
 }
 
+/* The region with so many bytes for entries. */
+static uint64_t index_with(const geometry *g, uint64_t bytes) {
+    if (bytes > JAYI_REGION_MAX) return JAYI_REGION_MAX;
+    bytes = jayi_whole_blocks(bytes + JAYI_REGION_MIN + (uint64_t)g->rows * ROW_BYTES);
+    return bytes > JAYI_REGION_MAX ? JAYI_REGION_MAX : bytes;
+}
+
 static geometry geometry_for(int root_fd, uint64_t max_items, uint64_t max_bytes) {
     uint64_t disk = disk_bytes(root_fd);
     uint64_t bytes = max_bytes < disk ? max_bytes : disk;
@@ -73,8 +83,8 @@ static geometry geometry_for(int root_fd, uint64_t max_items, uint64_t max_bytes
     uint64_t index = bytes / INDEX_SHARE;
     if (max_items > 0 && max_items < index / INDEX_ITEM_BYTES)
         index = max_items * INDEX_ITEM_BYTES + JAYI_REGION_MIN;
-    index = jayi_whole_blocks(index + JAYI_REGION_MIN + (uint64_t)g.rows * ROW_BYTES);
-    g.index_bytes = index > JAYI_REGION_MAX ? JAYI_REGION_MAX : index;
+    g.index_most = index_with(&g, index);
+    g.index_bytes = index_with(&g, index < INDEX_BEGINNING ? index : INDEX_BEGINNING);
     return g;
 }
 
@@ -357,8 +367,16 @@ static int make_anew(jayi_dir *dir, jayi_store *old, const geometry *g, jayi_sto
                      jay_error *error) {
     jayi_store *store = create(dir);
     if (store == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a handle");
+    geometry sized = *g;
+    uint64_t wanted = jayi_store_estimate(store) * INDEX_ITEM_BYTES;
+    if (old != NULL && atomic_load(&old->control->is_tight) &&
+        wanted < INDEX_GROWTH * old->control->region_bytes)
+        wanted = INDEX_GROWTH * old->control->region_bytes;
+    wanted = index_with(g, wanted);
+    if (sized.index_bytes < wanted)
+        sized.index_bytes = wanted < g->index_most ? wanted : g->index_most;
     int status =
-        old != NULL ? replace(old, store, *g, error) : make_index(store, NULL, *g, error);
+        old != NULL ? replace(old, store, sized, error) : make_index(store, NULL, sized, error);
     if (status == JAY_OK) {
         *ret_store = store;
     } else {
@@ -368,12 +386,14 @@ static int make_anew(jayi_dir *dir, jayi_store *old, const geometry *g, jayi_sto
 }
 
 /* With the claim's lock. */
-static int join_locked(jayi_dir *dir, bool remakes, jayi_store **ret_store, jay_error *error) {
+static int join_locked(jayi_dir *dir, bool remakes, jayi_store **ret_store, uint64_t *ret_most,
+                       jay_error *error) {
     uint64_t max_items = 0, max_bytes = 0;
     jayi_store *there = NULL;
     if (!jayi_table_limits(dir->table_fd, &max_items, &max_bytes))
         return jayi_file_failed("read the table of", dir->path, error);
     geometry g = geometry_for(dir->root_fd, max_items, max_bytes);
+    *ret_most = g.index_most;
     int status = find_index(dir, &there, error);
     if (status != JAY_OK && status != JAY_MISS) return status;
     if (status == JAY_OK && !remakes && still_serves(there->control, &g)) {
@@ -389,11 +409,13 @@ static int join_locked(jayi_dir *dir, bool remakes, jayi_store **ret_store, jay_
 /* Puts a store in the place of the one that the directory has. */
 static int join(jayi_dir *dir, bool remakes, jay_error *error) {
     jayi_store *store = NULL;
+    uint64_t most = 0;
     int status = jayi_claim_lock(dir->lock_fd, dir->path, error);
     if (status != JAY_OK) return status;
-    status = join_locked(dir, remakes, &store, error);
+    status = join_locked(dir, remakes, &store, &most, error);
     jayi_claim_unlock(dir->lock_fd);
     if (status != JAY_OK) return status;
+    store->index_most = most;
     jayi_store *before = atomic_load(&dir->store);
     if (before == store) return JAY_OK;
     store->next = before;
@@ -451,6 +473,15 @@ bool jayi_store_renew(jayi_dir *dir) {
 
 int jayi_store_remake(jayi_dir *dir, jay_error *error) {
     return join(dir, true, error);
+}
+
+bool jayi_store_grow(jayi_dir *dir) {
+    jayi_store *store = atomic_load(&dir->store);
+    if (!atomic_load(&store->control->is_tight)) return false; /* someone else has done it */
+    bool is_changed = join(dir, true, NULL) == JAY_OK;
+    /* If it cannot be, entries will be evicted. It is tried again after some more. */
+    if (!is_changed) atomic_store(&store->control->is_tight, 0);
+    return is_changed;
 }
 
 void jayi_store_leave(jayi_dir *dir) {

@@ -8,9 +8,20 @@
 #include "os/file_ops.h"
 
 #define ATTEMPTS 1000
+#define LOOK_EVERY_BYTES 65536
 #define DISK_ATTEMPTS 8 /* at a full disk, each of which drops a segment */
 
 /* ---- room ---- */
+
+/* Notes whether the index is nearly full. */
+static void watch_index(jayi_store *store) {
+    jay_stats stats = {.items = 0};
+    if (store->region.region_bytes >= store->index_most) return;
+    jayi_engine_stats(&store->region, &stats, NULL);
+    uint64_t tables = store->region.chunks_at;
+    uint64_t room = store->region.region_bytes - tables;
+    if ((uint64_t)stats.bytes - tables > room / 4 * 3) atomic_store(&store->control->is_tight, 1);
+}
 
 /* Claims room in the current segment. False: it has not that much. */
 static bool claim(jayi_store *store, uint32_t bytes, jayi_position *ret_position) {
@@ -24,6 +35,7 @@ static bool claim(jayi_store *store, uint32_t bytes, jayi_position *ret_position
         if (atomic_compare_exchange_weak(&control->head, &head, head + bytes)) break;
     }
     *ret_position = head;
+    if (head / LOOK_EVERY_BYTES != (head + bytes) / LOOK_EVERY_BYTES) watch_index(store);
     return true;
 }
 
@@ -53,11 +65,20 @@ bool jayi_log_drop_oldest(const jayi_seg *seg) {
     uint32_t current = jayi_position_serial(atomic_load(&store->control->head));
     uint32_t serial = atomic_load(&store->control->tail);
     while (serial < current && atomic_load(&jayi_slot_of(store, serial)->serial) != serial)
-        serial++;
+        atomic_store(&store->control->tail, ++serial);
     bool is_there = serial < current && !atomic_load(&store->control->is_retired);
     if (is_there) jayi_log_reclaim(seg, serial, &budget, false);
     jayi_dir_unlock(store->dir, JAYI_LOCK_LOG);
     return is_there;
+}
+
+void jayi_log_drop_dead(const jayi_seg *seg) {
+    jayi_store *store = seg->store;
+    const jayi_control *control = store->control;
+    if (jayi_engine_items(&store->region) > 0 ||
+        atomic_load(&control->tail) == jayi_position_serial(atomic_load(&control->head)))
+        return;
+    while (jayi_engine_items(&store->region) == 0 && jayi_log_drop_oldest(seg)) {}
 }
 
 /* ---- writing ---- */

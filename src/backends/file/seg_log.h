@@ -35,6 +35,9 @@ int jayi_log_set_kind(const jayi_seg *seg, jayi_position position, uint32_t kind
 /* After JAY_E_FULL: drops the oldest segment, whatever is in it. False: there is none to drop. */
 bool jayi_log_drop_oldest(const jayi_seg *seg);
 
+/* Where nothing is alive any more: removes all segments but the current one. */
+void jayi_log_drop_dead(const jayi_seg *seg);
+
 /* ---- segments as a whole: seg_roll.c; with JAYI_LOCK_LOG ---- */
 
 /* Begins a new segment in which `bytes` have room, unless the current one has it. */

@@ -13,6 +13,9 @@ extern const jay_backend_ops jayi_seg_functions;
 typedef int jayi_seg_fn(jayi_seg *seg, void *arg, jay_error *error);
 int jayi_seg_call(const jay_backend *backend, jayi_seg_fn *fn, void *arg, jay_error *error);
 
+/* After writing: sees to an index that has become too small. */
+void jayi_seg_tend(const jay_backend *backend);
+
 /* ---- seg_read.c ---- */
 
 int jayi_seg_get(jay_backend *backend, const void *key, size_t key_size, jay_value *ret_value,

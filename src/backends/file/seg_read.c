@@ -37,6 +37,14 @@ int jayi_seg_call(const jay_backend *backend, jayi_seg_fn *fn, void *arg, jay_er
                          backend->dir->path);
 }
 
+void jayi_seg_tend(const jay_backend *backend) {
+    jayi_seg seg;
+    jayi_seg_enter(backend, &seg);
+    bool is_tight = atomic_load_explicit(&seg.store->control->is_tight, memory_order_relaxed) != 0;
+    jayi_seg_leave(&seg);
+    if (is_tight) jayi_dir_grow_index(backend->dir);
+}
+
 /* ---- one record ---- */
 
 /* Whether a header is the one that a locator leads to. */

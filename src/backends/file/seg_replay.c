@@ -302,6 +302,38 @@ static int replay_all(replay *r) {
     return status == JAY_OK ? begin_next(r, last) : status;
 }
 
+/* ---- how much there is ---- */
+
+#define RECORD_BYTES_GUESSED 256 /* where nobody has counted */
+
+static uint64_t estimate_segment(jayi_store *store, uint32_t serial) {
+    jayi_held held;
+    jayi_trailer trailer;
+    struct stat st = {0};
+    uint64_t count = 0;
+    if (jayi_segment_hold(store, serial, &held, NULL) != JAY_OK) return 0;
+    if (jayi_files.stat(held.fd, &st) == 0 && st.st_size > (off_t)sizeof trailer) {
+        uint64_t size = (uint64_t)st.st_size;
+        bool is_counted =
+            jayi_segment_read(store->dir, held.fd, &trailer, sizeof trailer,
+                              size - sizeof trailer, NULL) == JAY_OK &&
+            jayi_trailer_is_sound(&trailer, serial, size, store->seed);
+        count = is_counted ? trailer.count : (uint64_t)st.st_blocks * 512 / RECORD_BYTES_GUESSED;
+    }
+    jayi_segment_drop(&held);
+    return count;
+}
+
+uint64_t jayi_store_estimate(jayi_store *store) {
+    replay r = {.store = store};
+    uint64_t count = 0;
+    if (list_segments(&r) == JAY_OK) {
+        for (size_t i = 0; i < r.serial_count; i++) count += estimate_segment(store, r.serials[i]);
+    }
+    jayi_free(&store->dir->allocator, r.serials);
+    return count;
+}
+
 int jayi_store_replay(jayi_store *store, jay_error *error) {
     const jay_allocator *allocator = &store->dir->allocator;
     replay r = {.store = store,

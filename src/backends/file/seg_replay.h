@@ -6,6 +6,9 @@
 
 #include "backends/file/seg_store.h"
 
+/* About how many records the segments have, without reading them. */
+uint64_t jayi_store_estimate(jayi_store *store);
+
 /*
  * Goes through all segments, from the oldest record to the newest, so that the index holds what the
  * last one of each key says; removes segments that hold nothing, and begins a new one. Nobody else

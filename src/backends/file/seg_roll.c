@@ -120,7 +120,6 @@ static void seal_before(jayi_store *store, uint32_t serial) {
 
 /* Whether what is alive would fill little enough of max_bytes that all of it can be kept. */
 static bool can_keep_all(const jayi_store *store, uint64_t max_bytes) {
-    jay_stats stats = {.items = 0};
     uint64_t records = 0, bytes = 0;
     uint32_t current = jayi_position_serial(atomic_load(&store->control->head));
     for (uint32_t s = atomic_load(&store->control->tail); s < current; s++) {
@@ -130,9 +129,8 @@ static bool can_keep_all(const jayi_store *store, uint64_t max_bytes) {
         bytes += atomic_load(&slot->bytes);
     }
     if (records == 0) return false;
-    /* The region is not const to the engine, which only reads it here. */
-    jayi_engine_stats((jayi_region *)(uintptr_t)&store->region, &stats, NULL);
-    double alive = (double)stats.items * ((double)bytes / (double)records);
+    double alive =
+        (double)jayi_engine_items(&store->region) * ((double)bytes / (double)records);
     return alive < 0.6 * (double)max_bytes;
 }
 

@@ -70,6 +70,7 @@ typedef struct jayi_control {
     char boot_id[JAYI_BOOT_ID_BYTES];
     uint64_t check; /* of all before */
     _Alignas(JAYI_LINE) _Atomic uint32_t is_retired;
+    _Atomic uint32_t is_tight;     /* the index should be larger */
     _Atomic uint32_t sealed_below; /* nobody may add to segments below this */
     _Atomic uint64_t max_bytes;
     _Atomic uint64_t evictions; /* by reclaiming */
@@ -102,6 +103,7 @@ typedef struct jayi_store {
     uint64_t seed;
     uint32_t ring_size;
     uint32_t segment_bytes;
+    uint64_t index_most; /* bytes that the region may have */
     int index_fd;
     void *fds_allocated;
     jayi_fd_slot *fds; /* JAYI_FDS of them */
@@ -137,7 +139,8 @@ void jayi_store_leave(jayi_dir *dir);
 /* Whether the directory still has this index, and no process has retired it. */
 bool jayi_store_is_current(const jayi_store *store);
 
-/* Makes the index anew from the segments, whatever it holds now. */
+/* Makes the index anew from the segments, larger if that was asked for. */
+bool jayi_store_grow(jayi_dir *dir); /* if it is too tight */
 int jayi_store_remake(jayi_dir *dir, jay_error *error);
 
 /* Begins and ends a call. */

@@ -147,8 +147,9 @@ static int clear_step(jayi_seg *seg, void *arg, jay_error *error) {
     int status = note_clearing(seg, c, error);
     if (status != JAY_OK) return status;
     status = jayi_engine_clear(&seg->store->region, NULL, 0, error);
-    if (status != JAY_OK) return status;
-    return note_clearing(seg, c, error);
+    if (status == JAY_OK) status = note_clearing(seg, c, error);
+    if (status == JAY_OK) jayi_log_drop_dead(seg);
+    return status;
 }
 
 int jayi_seg_clear(jay_backend *backend, const void *prefix, size_t prefix_size,

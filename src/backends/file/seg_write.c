@@ -219,6 +219,7 @@ static int erase(const jayi_seg *seg, const change *c, jay_error *error) {
                          .position = status == JAY_OK ? record.position : UINT64_MAX};
         int gone = exchange(seg, &c->hash, NULL, 0, &t, status == JAY_OK ? error : NULL);
         if (status != JAY_OK) return status; /* though it is gone until the next start */
+        if (gone == JAY_OK) jayi_log_drop_dead(seg);
         if (gone != JAYI_AGAIN) return gone;
     }
     return too_busy(seg, error);
@@ -334,7 +335,9 @@ static int perform(jayi_seg *seg, void *arg, jay_error *error) {
 
 static int run(jay_backend *backend, task *t, jay_error *error) {
     jayi_dir_look(backend->dir, false);
-    return jayi_seg_call(backend, perform, t, error);
+    int status = jayi_seg_call(backend, perform, t, error);
+    jayi_seg_tend(backend);
+    return status;
 }
 
 int jayi_seg_write(jay_backend *backend, const jay_write *write, jay_error *error) {
