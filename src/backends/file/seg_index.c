@@ -26,6 +26,7 @@
 #define INDEX_MAGIC UINT64_C(0x78646e697379616a) /* "jaysindx" */
 #define INDEX_FORMAT 1u
 #define SEGMENTS_WANTED 64
+#define SEGMENTS_LEAST 16
 #define SEGMENT_BYTES_LEAST 4096u
 #define SEGMENT_BYTES_MOST (UINT32_C(64) << 20)
 #define RING_LEAST 512
@@ -92,7 +93,7 @@ static geometry geometry_for(int root_fd, uint64_t max_items, uint64_t max_bytes
 static bool still_serves(const jayi_control *control, const geometry *g) {
     if (control->max_items != g->max_items) return false;
     return g->segment_bytes / 4 <= control->segment_bytes &&
-           control->segment_bytes / 4 <= g->segment_bytes;
+           control->segment_bytes <= g->max_bytes / SEGMENTS_LEAST;
 }
 
 /* ---- a store in this process ---- */
@@ -302,6 +303,9 @@ static int make_index(jayi_store *store, const jayi_store *old, geometry g, jay_
         status = bind_index(store, error);
     }
     if (status == JAY_OK) status = jayi_store_replay(store, error);
+    bool is_short = g.max_items == 0 && g.index_bytes < g.index_most;
+    if (status == JAY_OK && is_short && jayi_engine_evictions(&store->region) > 0)
+        status = JAYI_AGAIN; /* not all of it found room */
     if (status == JAY_OK) status = put_in_place(store, old, error);
     if (status != JAY_OK && store->index_fd >= 0)
         jayi_files.unlink(store->dir->root_fd, JAYI_NEW_FILE);
@@ -362,25 +366,39 @@ static int find_index(jayi_dir *dir, jayi_store **ret_store, jay_error *error) {
     return status;
 }
 
-/* Makes a new index; `old` is the one that is there, or NULL. */
-static int make_anew(jayi_dir *dir, jayi_store *old, const geometry *g, jayi_store **ret_store,
-                     jay_error *error) {
+/* Makes a new index; `old` is the one that is there, or NULL. `wanted` bytes of entries, or 0 for a
+ * guess. JAY_OK, JAYI_AGAIN: *ret_bytes were too few; or a failure. */
+static int make_sized(jayi_dir *dir, jayi_store *old, const geometry *g, uint64_t wanted,
+                      uint64_t *ret_bytes, jayi_store **ret_store, jay_error *error) {
     jayi_store *store = create(dir);
     if (store == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a handle");
     geometry sized = *g;
-    uint64_t wanted = jayi_store_estimate(store) * INDEX_ITEM_BYTES;
+    if (wanted == 0) wanted = jayi_store_estimate(store) * INDEX_ITEM_BYTES;
     if (old != NULL && atomic_load(&old->control->is_tight) &&
         wanted < INDEX_GROWTH * old->control->region_bytes)
         wanted = INDEX_GROWTH * old->control->region_bytes;
     wanted = index_with(g, wanted);
     if (sized.index_bytes < wanted)
         sized.index_bytes = wanted < g->index_most ? wanted : g->index_most;
+    *ret_bytes = sized.index_bytes;
     int status =
         old != NULL ? replace(old, store, sized, error) : make_index(store, NULL, sized, error);
     if (status == JAY_OK) {
         *ret_store = store;
     } else {
         destroy(store);
+    }
+    return status;
+}
+
+static int make_anew(jayi_dir *dir, jayi_store *old, const geometry *g, jayi_store **ret_store,
+                     jay_error *error) {
+    uint64_t wanted = 0, bytes = 0;
+    int status = JAYI_AGAIN;
+    /* Ends, since the size that may be had is limited. */
+    while (status == JAYI_AGAIN) {
+        status = make_sized(dir, old, g, wanted, &bytes, ret_store, error);
+        wanted = INDEX_GROWTH * bytes;
     }
     return status;
 }

@@ -8,6 +8,7 @@
 #include "os/file_ops.h"
 
 #define ATTEMPTS 1000
+#define MOVING_ATTEMPTS 100 /* then entries go, although there seemed to be room for all */
 #define LOOK_EVERY_BYTES 65536
 #define DISK_ATTEMPTS 8 /* at a full disk, each of which drops a segment */
 
@@ -50,7 +51,7 @@ int jayi_log_claim(const jayi_seg *seg, uint32_t bytes, jayi_position *ret_posit
         if (claim(seg->store, bytes, ret_position)) return JAY_OK;
         int status = jayi_dir_lock(seg->store->dir, JAYI_LOCK_LOG, error);
         if (status != JAY_OK) return status;
-        status = jayi_log_roll(seg, bytes, error);
+        status = jayi_log_roll(seg, bytes, i < MOVING_ATTEMPTS, error);
         jayi_dir_unlock(seg->store->dir, JAYI_LOCK_LOG);
         if (status != JAY_OK) return status;
     }

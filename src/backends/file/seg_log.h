@@ -40,8 +40,9 @@ void jayi_log_drop_dead(const jayi_seg *seg);
 
 /* ---- segments as a whole: seg_roll.c; with JAYI_LOCK_LOG ---- */
 
-/* Begins a new segment in which `bytes` have room, unless the current one has it. */
-int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, jay_error *error);
+/* Begins a new segment in which `bytes` have room, unless the current one has it; old ones are
+ * reclaimed, and what was asked for in them is moved, if `moves`. */
+int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *error);
 
 /* Closes a segment to writers and writes its footer, as far as that can be. */
 void jayi_log_seal(jayi_store *store, uint32_t serial);
@@ -49,17 +50,18 @@ void jayi_log_seal(jayi_store *store, uint32_t serial);
 /* Adds up the charges. */
 uint64_t jayi_log_used(const jayi_store *store);
 
-/* Reclaims until so many more bytes have room, and moves what was asked for, if `moves`. */
+/* Reclaims until so many more bytes have room. */
 void jayi_log_make_room(const jayi_seg *seg, uint64_t bytes, bool moves);
 
 /* ---- seg_reclaim.c ---- */
 
 /*
  * Removes a segment older than the current one. Entries that were asked for since they were written
- * (or all, if `keeps_all`) are moved to the current segment, as long as that has room and `budget`
- * is left; others are evicted.
+ * are moved to the current segment, as long as that has room and `budget` is left; others are
+ * evicted. With `keeps_all` all are moved, and where there is no room for one the segment stays:
+ * false.
  */
-void jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bool keeps_all);
+bool jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bool keeps_all);
 
 /* ---- going through a segment: seg_scan.c ---- */
 

@@ -30,6 +30,7 @@ typedef struct reclaiming {
     int fd;
     uint32_t serial;
     bool keeps_all;
+    bool is_stopped; /* there is no room for what is to be kept */
     uint64_t *budget;
     unsigned char *batch; /* records, one after the other; NULL: nothing is moved */
     uint32_t batch_room;
@@ -107,7 +108,8 @@ static void flush(reclaiming *r) {
         mover *m = &r->movers[i];
         uint32_t kind = JAYI_RECORD_VALUE;
         if (!is_written) {
-            evict(r, &m->hash, &m->old);
+            r->is_stopped = r->keeps_all;
+            if (!r->keeps_all) evict(r, &m->hash, &m->old);
         } else if (!publish(r, m, position + m->at)) {
             kind = JAYI_RECORD_VOID;
         }
@@ -170,7 +172,7 @@ static int reclaim_record(void *arg, const jayi_footer_entry *entry) {
     bool is_wanted = r->keeps_all || seen.frequency > 0;
     if (!is_wanted || !take(r, entry, &locator, seen.deadline_ms))
         evict(r, &entry->hash, &locator);
-    return JAY_OK;
+    return r->is_stopped ? JAY_STOPPED : JAY_OK;
 }
 
 static void reclaim_open(reclaiming *r) {
@@ -190,11 +192,12 @@ static void reclaim_open(reclaiming *r) {
     jayi_free(allocator, r->batch);
 }
 
-void jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bool keeps_all) {
+bool jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bool keeps_all) {
     jayi_store *store = seg->store;
     const jay_allocator *allocator = &store->dir->allocator;
     jayi_slot *slot = jayi_slot_of(store, serial);
     jayi_held held;
+    bool is_stopped = false;
     /* Nobody may add to it any more. */
     if (atomic_load(&store->control->sealed_below) <= serial)
         atomic_store(&store->control->sealed_below, serial + 1);
@@ -206,11 +209,14 @@ void jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bo
         r->budget = budget;
         r->keeps_all = keeps_all;
         reclaim_open(r);
+        is_stopped = r->is_stopped;
         jayi_segment_drop(&held);
     }
     jayi_free(allocator, r);
+    if (is_stopped) return false;
     jayi_segment_unlink(store, serial);
     atomic_store(&slot->charge, 0);
     atomic_store(&slot->serial, 0);
     atomic_store(&store->control->tail, serial + 1);
+    return true;
 }

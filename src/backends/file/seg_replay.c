@@ -304,7 +304,7 @@ static int replay_all(replay *r) {
 
 /* ---- how much there is ---- */
 
-#define RECORD_BYTES_GUESSED 256 /* where nobody has counted */
+#define RECORD_BYTES_GUESSED 128 /* where nobody has counted */
 
 static uint64_t estimate_segment(jayi_store *store, uint32_t serial) {
     jayi_held held;

@@ -1,8 +1,8 @@
 /*
  * seg_roll.c - beginning and closing segments, and keeping to max_bytes.
  *
- * After a new segment was begun, old ones are reclaimed until yet another one would have room. So
- * there always is a segment to move entries to, and max_bytes is kept at every moment.
+ * After a new segment was begun, old ones are reclaimed until two more would have room. So there
+ * always is a segment to move entries to, and max_bytes is kept at every moment.
  *
  * A segment that is full is closed when the one after it is: by then its last writers have come to
  * an end. All steps are such that who dies after any of them leaves something that the next can go
@@ -148,11 +148,12 @@ void jayi_log_make_room(const jayi_seg *seg, uint64_t bytes, bool moves) {
         if (!is_long && jayi_log_used(store) + bytes <= max_bytes) return;
         if (moves && !is_known) {
             keeps_all = can_keep_all(store, max_bytes);
-            budget = keeps_all ? capacity / 8 * 7 : capacity / 2;
+            budget = keeps_all ? UINT64_MAX : capacity / 2;
             is_known = true;
         }
-        if (atomic_load(&jayi_slot_of(store, s)->serial) == s)
-            jayi_log_reclaim(seg, s, &budget, keeps_all);
+        if (atomic_load(&jayi_slot_of(store, s)->serial) == s &&
+            !jayi_log_reclaim(seg, s, &budget, keeps_all))
+            break; /* it goes on in the next segment */
     }
     jayi_log_used(store);
 }
@@ -183,7 +184,7 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
     return status;
 }
 
-int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, jay_error *error) {
+int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *error) {
     jayi_store *store = seg->store;
     jayi_control *control = store->control;
     if (atomic_load(&control->is_retired)) return JAYI_RENEW;
@@ -195,7 +196,6 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, jay_error *error) {
     uint64_t needed = jayi_whole_blocks(JAYI_SEGMENT_HEADER + (uint64_t)bytes);
     uint32_t capacity =
         needed > store->segment_bytes ? (uint32_t)needed : store->segment_bytes;
-    seal_before(store, current);
     jayi_log_make_room(seg, capacity, false); /* there is room, but for large ones */
     int status = make_segment(seg, current + 1, capacity, error);
     if (status != JAY_OK) return status;
@@ -208,6 +208,7 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, jay_error *error) {
     atomic_store(&next->serial, current + 1);
     head = atomic_exchange(&control->head, jayi_position_make(current + 1, JAYI_SEGMENT_HEADER));
     atomic_store(&slot->charge, jayi_whole_blocks(jayi_position_offset(head)));
-    jayi_log_make_room(seg, store->segment_bytes, true);
+    seal_before(store, current);
+    jayi_log_make_room(seg, UINT64_C(2) * store->segment_bytes, moves);
     return JAY_OK;
 }

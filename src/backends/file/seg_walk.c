@@ -193,7 +193,7 @@ void jayi_seg_trim(const jay_backend *backend) {
     jayi_seg_enter(backend, &seg);
     if (jayi_dir_lock(backend->dir, JAYI_LOCK_LOG, NULL) == JAY_OK) {
         if (!atomic_load(&seg.store->control->is_retired))
-            jayi_log_make_room(&seg, seg.store->segment_bytes, true);
+            jayi_log_make_room(&seg, UINT64_C(2) * seg.store->segment_bytes, true);
         jayi_dir_unlock(backend->dir, JAYI_LOCK_LOG);
     }
     jayi_seg_leave(&seg);
