@@ -34,8 +34,17 @@ typedef struct bench_series {
     double set[ROUNDS_MAX];
 } bench_series;
 
-static const bench_goal goals[] = {{"file.files.get.1KiB.disk.vs_raw_file", false, 0.85},
+static const bench_goal goals[] = {{"file.segments.get.1KiB.disk.vs_raw_file", false, 3},
+                                   {"file.segments_mmap.get.1KiB.disk.vs_raw_file", false, 8},
+                                   {"file.segments.get.64KiB.disk.vs_raw_file", false, 1.1},
+                                   {"file.segments.set.1KiB.tmpfs.vs_raw_rename", false, 5},
+                                   {"file.segments.set.1KiB.disk.vs_raw_rename", false, 50},
+                                   {"file.files.get.1KiB.disk.vs_raw_file", false, 0.85},
                                    {"file.files.set.1KiB.disk.vs_raw_rename", false, 10},
+                                   {"file.segments_mmap.get.1KiB.disk.vs_lmdb", false, 1.3},
+                                   {"file.segments.set.1KiB.disk.vs_lmdb_nosync", false, 3},
+                                   {"file.segments.open_warm_1M.ms", true, 20},
+                                   {"file.segments.open_after_reboot_1M.s", true, 2},
                                    {NULL, false, 0}};
 
 static size_t rounds = 5;
@@ -83,6 +92,30 @@ static double measure_set(const bench_file_store *type, void *store, const bench
     return (double)cell->items * 1e9 / (double)(bench_now_ns() - start_ns);
 }
 
+/* One store beside another, for both kinds of calls. */
+static void report_ratio(bench_report *report, const bench_cell *cell,
+                         const bench_series series[STORES_MAX], const char *name,
+                         const char *peer, const char *get_label, const char *set_label) {
+    char figure[120];
+    size_t ours = bench_file_store_find(name), theirs = bench_file_store_find(peer);
+    if (bench_file_store_at(theirs) == NULL) return; /* not found at configure time */
+    snprintf(figure, sizeof figure, "file.%s.get.%s.%s.%s", name, cell->label, cell->place,
+             get_label);
+    bench_report_add_ratio(report, figure, series[ours].get, series[theirs].get, rounds, NULL);
+    snprintf(figure, sizeof figure, "file.%s.set.%s.%s.%s", name, cell->label, cell->place,
+             set_label);
+    bench_report_add_ratio(report, figure, series[ours].set, series[theirs].set, rounds, NULL);
+}
+
+static void report_ratios(bench_report *report, const bench_cell *cell,
+                          const bench_series series[STORES_MAX]) {
+    static const char *const names[] = {"files", "segments", "segments_mmap"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        report_ratio(report, cell, series, names[i], "raw", "vs_raw_file", "vs_raw_rename");
+        report_ratio(report, cell, series, names[i], "lmdb_nosync", "vs_lmdb", "vs_lmdb_nosync");
+    }
+}
+
 static void report_cell(bench_report *report, const bench_cell *cell,
                         const bench_series series[STORES_MAX]) {
     char figure[120];
@@ -93,10 +126,7 @@ static void report_cell(bench_report *report, const bench_cell *cell,
         snprintf(figure, sizeof figure, "file.%s.set.%s.%s.per_s", name, cell->label, cell->place);
         bench_report_add(report, figure, "1/s", series[i].set, rounds, NULL);
     }
-    snprintf(figure, sizeof figure, "file.files.get.%s.%s.vs_raw_file", cell->label, cell->place);
-    bench_report_add_ratio(report, figure, series[1].get, series[0].get, rounds, NULL);
-    snprintf(figure, sizeof figure, "file.files.set.%s.%s.vs_raw_rename", cell->label, cell->place);
-    bench_report_add_ratio(report, figure, series[1].set, series[0].set, rounds, NULL);
+    report_ratios(report, cell, series);
 }
 
 static void run_cell(bench_report *report, const bench_cell *cell) {
@@ -124,12 +154,13 @@ static void run_cell(bench_report *report, const bench_cell *cell) {
 }
 
 /* New entries at the limit: each set evicts one. Microseconds of the median and the worst. */
-static void run_eviction(bench_report *report, const char *place, const char *path, size_t items) {
+static void run_eviction(bench_report *report, const char *layout, const char *place,
+                         const char *path, size_t items) {
     char url[600], figure[120];
     jay_cache *cache = NULL;
     double median[ROUNDS_MAX];
     remove_all(path);
-    snprintf(url, sizeof url, "file:%s?max_items=%zu", path, items);
+    snprintf(url, sizeof url, "file:%s?layout=%s&max_items=%zu", path, layout, items);
     if (jay_open(url, NULL, &cache, NULL) != JAY_OK) stop(url, "cannot be opened");
     size_t key = 0;
     for (size_t round = 0; round <= rounds; round++) {
@@ -143,7 +174,7 @@ static void run_eviction(bench_report *report, const char *place, const char *pa
         double taken_us = (double)(bench_now_ns() - start_ns) / 1e3 / (double)items;
         if (round > 0) median[round - 1] = taken_us; /* the first only fills */
     }
-    snprintf(figure, sizeof figure, "file.files.set_evicting.1KiB.%s.us", place);
+    snprintf(figure, sizeof figure, "file.%s.set_evicting.1KiB.%s.us", layout, place);
     bench_report_add(report, figure, "us", median, rounds, "each set evicts another entry");
     jay_close(cache);
     remove_all(path);
@@ -186,8 +217,10 @@ int main(int argc, char **argv) {
                                 {"disk", disk, "64KiB", 65536, items / LARGE_SHARE}};
     bench_report *report = bench_report_create(stdout, is_json, goals);
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) run_cell(report, &cells[i]);
-    run_eviction(report, "tmpfs", tmpfs, items / 4);
-    run_eviction(report, "disk", disk, items / 4);
+    for (int i = 0; i < 2; i++) {
+        run_eviction(report, i == 0 ? "files" : "segments", "tmpfs", tmpfs, items / 4);
+        run_eviction(report, i == 0 ? "files" : "segments", "disk", disk, items / 4);
+    }
     bench_report_finish(report);
     return 0;
 }

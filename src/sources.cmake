@@ -101,6 +101,7 @@ set(JAYCACHE_SOURCES
     util/status.c
     util/stripe.c
     util/units.c
+    util/wide_hash_avx2.c
     wire/memcached_meta.c
     wire/resp.c
 )

@@ -78,6 +78,9 @@ int jayi_engine_look(jayi_region *region, const void *key, size_t key_size, void
 /* The entries that are held, expired ones included. */
 uint64_t jayi_engine_items(const jayi_region *region);
 
+/* Whether less than a quarter of a region is left. */
+bool jayi_engine_is_tight(const jayi_region *region);
+
 /* The entries that had to go for others, so far. */
 uint64_t jayi_engine_evictions(const jayi_region *region);
 

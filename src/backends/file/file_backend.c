@@ -126,7 +126,8 @@ static int make_plan(const jay_backend_config *config, jayi_dir_plan *ret_plan, 
                                 .is_mode_given = values[OPTION_MODE].is_given,
                                 .is_items_given = values[OPTION_MAX_ITEMS].is_given,
                                 .is_bytes_given = values[OPTION_MAX_BYTES].is_given,
-                                .may_rebuild = values[OPTION_REBUILD].number != 0};
+                                .may_rebuild = values[OPTION_REBUILD].number != 0,
+                                .uses_map = values[OPTION_MMAP].number != 0};
     return JAY_OK;
 }
 
@@ -153,7 +154,7 @@ static int file_open(const jay_backend_config *config, jay_backend **ret_backend
     backend->allocator = config->allocator;
     backend->user = geteuid();
     backend->is_synced = is_synced;
-    backend->uses_map = config->values[OPTION_MMAP].number != 0;
+    backend->uses_map = plan.uses_map;
     status = jayi_dir_open(&plan, &config->allocator, &backend->dir, error);
     if (status != JAY_OK) {
         jayi_free(&config->allocator, backend);
@@ -161,7 +162,6 @@ static int file_open(const jay_backend_config *config, jay_backend **ret_backend
     }
     bool is_segments = backend->dir->layout == JAYI_LAYOUT_SEGMENTS;
     backend->ops = is_segments ? &jayi_seg_functions : &files_functions;
-    if (backend->uses_map) atomic_store(&backend->dir->wants_maps, true);
     backend->mode = plan.is_mode_given ? plan.mode : backend->dir->mode;
     apply_limits(backend, &plan);
     *ret_backend = backend;

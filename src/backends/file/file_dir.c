@@ -165,6 +165,7 @@ static int join(const jayi_dir_plan *plan, const jay_allocator *allocator, int r
     dir->layout = claim.layout;
     atomic_store(&dir->seed, claim.seed);
     atomic_store(&dir->looked_ms, jayi_clock_coarse_ms());
+    atomic_store(&dir->wants_maps, plan->uses_map);
     if (claim.layout == JAYI_LAYOUT_SEGMENTS) status = jayi_store_join(dir, error);
     if (status != JAY_OK) {
         jayi_store_leave(dir);
@@ -269,6 +270,7 @@ static int open_locked(const jayi_dir_plan *plan, const jay_allocator *allocator
         jayi_files.close(root_fd);
         status = jayi_layout_check(plan, dir->layout, error);
         if (status == JAY_OK) status = jayi_dir_set_limits(dir->table_fd, plan, error);
+        if (plan->uses_map) atomic_store(&dir->wants_maps, true);
         if (status == JAY_OK && dir->layout == JAYI_LAYOUT_SEGMENTS)
             status = jayi_store_join(dir, error); /* whose limits may be others now */
     } else {

@@ -79,6 +79,7 @@ typedef struct jayi_dir_plan {
     bool is_items_given;
     bool is_bytes_given;
     bool may_rebuild;
+    bool uses_map;
     bool is_return; /* it was ours a moment ago: what looks like ours in it is */
     uint64_t seed;  /* for a new one */
 } jayi_dir_plan;

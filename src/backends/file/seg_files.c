@@ -154,12 +154,11 @@ int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint3
 void jayi_segment_unlink(jayi_store *store, uint32_t serial) {
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
     jayi_held held;
-    struct stat st;
     jayi_segment_name(serial, name);
     if (jayi_segment_hold(store, serial, &held, NULL) == JAY_OK) {
-        /* Others may have it open for long. They then read zeros, and look again. */
-        if (jayi_files.stat(held.fd, &st) == 0 && st.st_size > 0)
-            (void)fallocate(held.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size);
+        /* Others may have it open for long, and its blocks with it. They then find nothing, and
+         * look again. Where it may be mapped, that would be a SIGBUS. */
+        if (!atomic_load(&store->control->has_maps)) (void)jayi_files.truncate(held.fd, 0);
         jayi_segment_drop(&held);
         forget(fd_slot_of(store, serial));
     }

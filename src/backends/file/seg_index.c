@@ -434,6 +434,7 @@ static int join(jayi_dir *dir, bool remakes, jay_error *error) {
     jayi_claim_unlock(dir->lock_fd);
     if (status != JAY_OK) return status;
     store->index_most = most;
+    if (atomic_load(&dir->wants_maps)) atomic_store(&store->control->has_maps, 1);
     jayi_store *before = atomic_load(&dir->store);
     if (before == store) return JAY_OK;
     store->next = before;

@@ -3,12 +3,13 @@
  */
 #include "backends/file/seg_log.h"
 
-#include <stddef.h>
+#include <string.h>
 
 #include "os/file_ops.h"
 
 #define ATTEMPTS 1000
 #define MOVING_ATTEMPTS 100 /* then entries go, although there seemed to be room for all */
+#define STAGE_BYTES 4096
 #define LOOK_EVERY_BYTES 65536
 #define DISK_ATTEMPTS 8 /* at a full disk, each of which drops a segment */
 
@@ -16,12 +17,8 @@
 
 /* Notes whether the index is nearly full. */
 static void watch_index(jayi_store *store) {
-    jay_stats stats = {.items = 0};
-    if (store->region.region_bytes >= store->index_most) return;
-    jayi_engine_stats(&store->region, &stats, NULL);
-    uint64_t tables = store->region.chunks_at;
-    uint64_t room = store->region.region_bytes - tables;
-    if ((uint64_t)stats.bytes - tables > room / 4 * 3) atomic_store(&store->control->is_tight, 1);
+    if (store->region.region_bytes < store->index_most && jayi_engine_is_tight(&store->region))
+        atomic_store(&store->control->is_tight, 1);
 }
 
 /* Claims room in the current segment. False: it has not that much. */
@@ -136,6 +133,27 @@ int jayi_log_set_kind(const jayi_seg *seg, jayi_position position, uint32_t kind
 
 /* ---- adding ---- */
 
+/* Writes a record: small ones from one piece, which costs the kernel less. */
+static int write_record(const jayi_seg *seg, const jayi_record *record, const void *key,
+                        const void *value, jay_error *error) {
+    unsigned char stage[STAGE_BYTES];
+    size_t size = sizeof *record + (size_t)record->key_size + record->value_size;
+    if (size <= sizeof stage) {
+        struct iovec part = {stage, size};
+        memcpy(stage, record, sizeof *record);
+        if (record->key_size > 0) memcpy(stage + sizeof *record, key, record->key_size);
+        if (record->value_size > 0)
+            memcpy(stage + sizeof *record + record->key_size, value, record->value_size);
+        return jayi_log_write(seg, record->position, &part, 1, error);
+    }
+    /* The kernel only reads them. */
+    const struct iovec parts[] = {{(void *)(uintptr_t)record, sizeof *record},
+                                  {(void *)(uintptr_t)key, record->key_size},
+                                  {(void *)(uintptr_t)value, record->value_size}};
+    int count = record->value_size > 0 ? 3 : 2;
+    return jayi_log_write(seg, record->position, parts, count, error);
+}
+
 static int add_once(const jayi_seg *seg, jayi_record *record, bool has_version, const void *key,
                     const void *value, jay_error *error) {
     uint32_t bytes = jayi_record_bytes(record->key_size, record->value_size);
@@ -143,12 +161,7 @@ static int add_once(const jayi_seg *seg, jayi_record *record, bool has_version, 
     if (status != JAY_OK) return status;
     if (!has_version) record->version = record->position;
     jayi_record_seal(record, seg->store->seed);
-    /* The kernel only reads them. */
-    const struct iovec parts[] = {{record, sizeof *record},
-                                  {(void *)(uintptr_t)key, record->key_size},
-                                  {(void *)(uintptr_t)value, record->value_size}};
-    int count = record->value_size > 0 ? 3 : record->key_size > 0 ? 2 : 1;
-    return jayi_log_write(seg, record->position, parts, count, error);
+    return write_record(seg, record, key, value, error);
 }
 
 int jayi_log_add(const jayi_seg *seg, jayi_record *record, const void *key, const void *value,

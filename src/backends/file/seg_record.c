@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util/hash.h"
+#include "util/wide_hash.h"
 
 #define RECORD_MAGIC 0x0a63726au /* "jrc\n" */
 #define SEGMENT_MAGIC UINT64_C(0x746d67657379616a) /* "jaysegmt" */
@@ -23,7 +23,7 @@ jayi_key_hash jayi_key_hash_of(const void *key, size_t key_size, uint64_t seed) 
 uint32_t jayi_body_check(const void *key, size_t key_size, const void *value, size_t value_size,
                          uint64_t seed) {
     uint64_t check = jayi_hash(key, key_size, seed);
-    if (value_size > 0) check = jayi_hash(value, value_size, check);
+    if (value_size > 0) check = jayi_wide_hash(value, value_size, check);
     return (uint32_t)(check ^ check >> 32);
 }
 

@@ -70,6 +70,7 @@ typedef struct jayi_control {
     char boot_id[JAYI_BOOT_ID_BYTES];
     uint64_t check; /* of all before */
     _Alignas(JAYI_LINE) _Atomic uint32_t is_retired;
+    _Atomic uint32_t has_maps;     /* some process has mapped segments, or had */
     _Atomic uint32_t is_tight;     /* the index should be larger */
     _Atomic uint32_t sealed_below; /* nobody may add to segments below this */
     _Atomic uint64_t max_bytes;
