@@ -285,5 +285,6 @@ int main(void) {
         cmocka_unit_test(a_directory_keeps_its_layout),
         cmocka_unit_test(batches_are_in_order),
     };
+    file_layout = "auto";
     return cmocka_run_group_tests(tests, file_setup, file_teardown);
 }

@@ -111,7 +111,7 @@ static int check_files(checking *c) {
     if (fd < 0) return jayi_file_failed("open", dir->path, c->error);
     int status = jayi_leaf_list(fd, check_name, c, c->error);
     jayi_files.close(fd);
-    c->report.bytes = (int64_t)jayi_log_used(c->seg->store);
+    c->report.bytes = (int64_t)jayi_log_on_disk(c->seg->store);
     return status;
 }
 

@@ -133,7 +133,7 @@ int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint3
     jayi_segment_header header;
     jayi_segment_name(serial, name);
     int fd = jayi_files.open(dir->root_fd, name, O_RDWR | O_CREAT | O_EXCL, mode);
-    if (fd < 0 && errno == EEXIST) return JAYI_RENEW;
+    if (fd < 0 && (errno == EEXIST || errno == ENOENT)) return JAYI_RENEW;
     if (fd < 0) return jayi_file_failed("create a segment in", dir->path, error);
     jayi_segment_compose(serial, capacity, jayi_clock_real_ms(), atomic_load(&dir->seed), &header);
     struct iovec part = {&header, sizeof header};

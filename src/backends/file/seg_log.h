@@ -50,6 +50,9 @@ void jayi_log_seal(jayi_store *store, uint32_t serial);
 /* Adds up the charges. */
 uint64_t jayi_log_used(const jayi_store *store);
 
+/* The same, but of the current segment only what is written so far. */
+uint64_t jayi_log_on_disk(const jayi_store *store);
+
 /* Reclaims until so many more bytes have room. */
 void jayi_log_make_room(const jayi_seg *seg, uint64_t bytes, bool moves);
 

@@ -28,6 +28,14 @@ uint64_t jayi_log_used(const jayi_store *store) {
     return used;
 }
 
+uint64_t jayi_log_on_disk(const jayi_store *store) {
+    uint64_t head = atomic_load(&store->control->head);
+    const jayi_slot *slot = jayi_slot_of(store, jayi_position_serial(head));
+    uint64_t used = jayi_log_used(store);
+    uint64_t charge = atomic_load(&slot->charge);
+    return charge <= used ? used - charge + jayi_whole_blocks(jayi_position_offset(head)) : used;
+}
+
 /* ---- closing ---- */
 
 /* The footer of a segment, as it is collected. */

@@ -165,8 +165,8 @@ typedef struct jayi_held {
 int jayi_segment_hold(jayi_store *store, uint32_t serial, jayi_held *ret_held, jay_error *error);
 void jayi_segment_drop(jayi_held *held);
 
-/* Makes the file of a segment, with its header. JAY_OK, JAYI_RENEW: its name is taken by another
- * index; or a failure. */
+/* Makes the file of a segment, with its header. JAY_OK; JAYI_RENEW: its name is taken by another
+ * index, or the directory is gone; or a failure. */
 int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint32_t capacity,
                       jay_error *error);
 

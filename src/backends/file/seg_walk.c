@@ -163,18 +163,12 @@ int jayi_seg_clear(jay_backend *backend, const void *prefix, size_t prefix_size,
 
 static int stats_step(jayi_seg *seg, void *arg, jay_error *error) {
     jay_stats *stats = arg;
-    jayi_control *control = seg->store->control;
+    const jayi_control *control = seg->store->control;
     jay_stats index = {.items = 0};
     int status = jayi_engine_stats(&seg->store->region, &index, error);
     if (status != JAY_OK) return status;
-    uint64_t head = atomic_load(&control->head);
-    const jayi_slot *slot = jayi_slot_of(seg->store, jayi_position_serial(head));
-    uint64_t used = jayi_log_used(seg->store);
-    uint64_t charge = atomic_load(&slot->charge);
-    /* Of the current segment only what is written so far is on the disk. */
-    if (charge <= used) used = used - charge + jayi_whole_blocks(jayi_position_offset(head));
     stats->items = index.items;
-    stats->bytes = (int64_t)used;
+    stats->bytes = (int64_t)jayi_log_on_disk(seg->store);
     stats->evictions = index.evictions + (int64_t)atomic_load(&control->evictions);
     stats->expiries = index.expiries;
     stats->resets = index.resets;
