@@ -224,11 +224,10 @@ static int sweep_cleared(replay *r) {
 
 static void admit(jayi_store *store, const jayi_scan *scan) {
     jayi_slot *slot = jayi_slot_of(store, scan->serial);
-    uint64_t footer = scan->count * sizeof(jayi_footer_entry) + JAYI_TRAILER;
+    uint64_t footer = scan->has_footer ? scan->count * sizeof(jayi_footer_entry) + JAYI_TRAILER : 0;
     atomic_store(&slot->serial, scan->serial);
     atomic_store(&slot->capacity, (uint32_t)scan->header.capacity);
     atomic_store(&slot->records, (uint32_t)scan->count);
-    atomic_store(&slot->bytes, scan->end - JAYI_SEGMENT_HEADER);
     atomic_store(&slot->charge, jayi_whole_blocks(scan->end) + jayi_whole_blocks(footer));
     atomic_store(&slot->flags, scan->has_footer ? JAYI_SLOT_SEALED : 0);
 }

@@ -15,6 +15,7 @@
 #include "util/memory.h"
 
 #define MAKE_ATTEMPTS 8
+#define FOOTER_LEAST 65536 /* smaller segments are read as fast without one */
 
 uint64_t jayi_log_used(const jayi_store *store) {
     uint64_t used = 0;
@@ -59,8 +60,8 @@ static int collect(void *arg, const jayi_footer_entry *entry) {
     return JAY_OK;
 }
 
-/* Writes the footer behind the segment's capacity. Where it cannot be, there is none. */
-static void write_footer(const jayi_store *store, const jayi_scan *scan, const footer *f) {
+/* Writes the footer behind the segment's capacity. False: there is none. */
+static bool write_footer(const jayi_store *store, const jayi_scan *scan, const footer *f) {
     jayi_trailer trailer;
     uint64_t check = 0;
     const size_t part = 512; /* as it is read */
@@ -72,9 +73,11 @@ static void write_footer(const jayi_store *store, const jayi_scan *scan, const f
     jayi_trailer_compose(scan->serial, at, f->count, scan->end, check, store->seed, &trailer);
     const struct iovec parts[] = {{f->entries, f->count * sizeof f->entries[0]},
                                   {&trailer, sizeof trailer}};
-    if (f->count > 0 && jayi_segment_write(store->dir, scan->fd, parts, 2, at, NULL) == JAY_OK)
-        return;
+    bool is_worth_it = scan->header.capacity >= FOOTER_LEAST && f->count > 0;
+    if (is_worth_it && jayi_segment_write(store->dir, scan->fd, parts, 2, at, NULL) == JAY_OK)
+        return true;
     (void)jayi_files.truncate(scan->fd, at);
+    return false;
 }
 
 static void seal_open(jayi_store *store, uint32_t serial, int fd, jayi_slot *slot) {
@@ -87,11 +90,9 @@ static void seal_open(jayi_store *store, uint32_t serial, int fd, jayi_slot *slo
                       .fn = collect,
                       .arg = &f};
     if (jayi_segment_scan(&scan, NULL) == JAY_OK) {
-        write_footer(store, &scan, &f);
-        uint64_t footer_bytes = f.count * sizeof f.entries[0] + JAYI_TRAILER;
-        uint64_t end = scan.end - JAYI_SEGMENT_HEADER;
+        bool is_written = write_footer(store, &scan, &f);
+        uint64_t footer_bytes = is_written ? f.count * sizeof f.entries[0] + JAYI_TRAILER : 0;
         atomic_store(&slot->records, (uint32_t)f.count);
-        atomic_store(&slot->bytes, end);
         atomic_store(&slot->charge,
                      jayi_whole_blocks(scan.end) + jayi_whole_blocks(footer_bytes));
     }
@@ -134,7 +135,7 @@ static bool can_keep_all(const jayi_store *store, uint64_t max_bytes) {
         const jayi_slot *slot = jayi_slot_of(store, s);
         if (atomic_load(&slot->serial) != s) continue;
         records += atomic_load(&slot->records);
-        bytes += atomic_load(&slot->bytes);
+        bytes += atomic_load(&slot->charge);
     }
     if (records == 0) return false;
     double alive =
@@ -212,7 +213,6 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *er
     atomic_store(&next->capacity, capacity);
     atomic_store(&next->charge, capacity);
     atomic_store(&next->records, 0);
-    atomic_store(&next->bytes, 0);
     atomic_store(&next->serial, current + 1);
     head = atomic_exchange(&control->head, jayi_position_make(current + 1, JAYI_SEGMENT_HEADER));
     atomic_store(&slot->charge, jayi_whole_blocks(jayi_position_offset(head)));

@@ -50,7 +50,6 @@ typedef struct jayi_slot {
     _Atomic uint32_t capacity;
     _Atomic uint32_t records; /* when sealed */
     _Atomic uint64_t charge;  /* against max_bytes */
-    _Atomic uint64_t bytes;   /* of the records, when sealed */
 } jayi_slot;
 
 #define JAYI_BOOT_ID_BYTES 40
