@@ -206,7 +206,6 @@ static void every_call_fails(void **state) {
             memset(&error, 0, sizeof error);
             int status = plans[d].deed(cache);
             fault_end();
-            if (getenv("SHOW")) fprintf(stderr, "%zu.%d: %d %s\n", d, position, status, status < 0 ? error.message : "");
             if (status < 0) {
                 assert_int_equal(error.code, status);
                 assert_true(error.message[0] != '\0');
@@ -223,7 +222,6 @@ static void every_call_fails(void **state) {
             file_expect(cache, "a", "after");
             assert_int_equal(jay_close(cache), JAY_OK);
         }
-        if (getenv("SHOW")) fprintf(stderr, "deed %zu: %d\n", d, position);
         assert_in_range(position, 2, 1999);
     }
 }

@@ -36,6 +36,7 @@
 #define INDEX_GROWTH 4
 #define SMALL_DISK (UINT64_C(4) << 20)
 #define SMALL_CACHE (UINT64_C(16) << 20)
+#define DISK_SPARED 65536 /* for the marker, folders, and what else there is */
 #define ROW_BYTES 2304 /* of the region's tables, for each process */
 
 /* ---- geometry ---- */
@@ -434,6 +435,8 @@ static int join(jayi_dir *dir, bool remakes, jay_error *error) {
     jayi_claim_unlock(dir->lock_fd);
     if (status != JAY_OK) return status;
     store->index_most = most;
+    uint64_t disk = disk_bytes(dir->root_fd), taken = store->mapped_bytes + DISK_SPARED;
+    store->disk_bytes = disk > taken ? disk - taken : 0;
     if (atomic_load(&dir->wants_maps)) atomic_store(&store->control->has_maps, 1);
     jayi_store *before = atomic_load(&dir->store);
     if (before == store) return JAY_OK;

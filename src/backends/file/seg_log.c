@@ -56,18 +56,27 @@ int jayi_log_claim(const jayi_seg *seg, uint32_t bytes, jayi_position *ret_posit
                          seg->store->dir->path);
 }
 
-bool jayi_log_drop_oldest(const jayi_seg *seg) {
+/* With the lock. The bytes that were freed; 0: there is only the current segment. */
+static uint64_t drop_one(const jayi_seg *seg) {
     jayi_store *store = seg->store;
+    jayi_control *control = store->control;
     uint64_t budget = 0;
-    if (jayi_dir_lock(store->dir, JAYI_LOCK_LOG, NULL) != JAY_OK) return false;
-    uint32_t current = jayi_position_serial(atomic_load(&store->control->head));
-    uint32_t serial = atomic_load(&store->control->tail);
+    uint32_t current = jayi_position_serial(atomic_load(&control->head));
+    uint32_t serial = atomic_load(&control->tail);
     while (serial < current && atomic_load(&jayi_slot_of(store, serial)->serial) != serial)
-        atomic_store(&store->control->tail, ++serial);
-    bool is_there = serial < current && !atomic_load(&store->control->is_retired);
-    if (is_there) jayi_log_reclaim(seg, serial, &budget, false);
-    jayi_dir_unlock(store->dir, JAYI_LOCK_LOG);
-    return is_there;
+        atomic_store(&control->tail, ++serial);
+    if (serial >= current || atomic_load(&control->is_retired)) return 0;
+    uint64_t charge = atomic_load(&jayi_slot_of(store, serial)->charge);
+    jayi_log_reclaim(seg, serial, &budget, false);
+    return charge + 1;
+}
+
+bool jayi_log_drop(const jayi_seg *seg, uint64_t bytes) {
+    uint64_t dropped = 0, more = 1;
+    if (jayi_dir_lock(seg->store->dir, JAYI_LOCK_LOG, NULL) != JAY_OK) return false;
+    for (; more > 0 && dropped <= bytes; dropped += more) more = drop_one(seg);
+    jayi_dir_unlock(seg->store->dir, JAYI_LOCK_LOG);
+    return dropped > 0;
 }
 
 void jayi_log_drop_dead(const jayi_seg *seg) {
@@ -76,7 +85,7 @@ void jayi_log_drop_dead(const jayi_seg *seg) {
     if (jayi_engine_items(&store->region) > 0 ||
         atomic_load(&control->tail) == jayi_position_serial(atomic_load(&control->head)))
         return;
-    while (jayi_engine_items(&store->region) == 0 && jayi_log_drop_oldest(seg)) {}
+    while (jayi_engine_items(&store->region) == 0 && jayi_log_drop(seg, 0)) {}
 }
 
 /* ---- writing ---- */
@@ -171,9 +180,12 @@ int jayi_log_add(const jayi_seg *seg, jayi_record *record, const void *key, cons
     int status = JAYI_AGAIN, disk_attempts = 0;
     record->body_check = jayi_body_check(key, record->key_size, value, record->value_size,
                                          seg->store->seed);
+    /* What was written in vain takes room as well. */
+    uint64_t wanted = 2 * (jayi_record_bytes(record->key_size, record->value_size) +
+                           (uint64_t)seg->store->segment_bytes);
     for (int i = 0; i < ATTEMPTS; i++) {
         status = add_once(seg, record, has_version, key, value, &why);
-        if (status == JAY_E_FULL && disk_attempts++ < DISK_ATTEMPTS && jayi_log_drop_oldest(seg))
+        if (status == JAY_E_FULL && disk_attempts++ < DISK_ATTEMPTS && jayi_log_drop(seg, wanted))
             continue;
         if (status != JAYI_AGAIN) break;
     }

@@ -32,8 +32,9 @@ int jayi_log_write(const jayi_seg *seg, jayi_position position, const struct iov
 int jayi_log_set_kind(const jayi_seg *seg, jayi_position position, uint32_t kind,
                       jay_error *error);
 
-/* After JAY_E_FULL: drops the oldest segment, whatever is in it. False: there is none to drop. */
-bool jayi_log_drop_oldest(const jayi_seg *seg);
+/* After JAY_E_FULL: drops the oldest segments, whatever is in them, until more than so many bytes are
+ * free. False: there is none to drop. */
+bool jayi_log_drop(const jayi_seg *seg, uint64_t bytes);
 
 /* Where nothing is alive any more: removes all segments but the current one. */
 void jayi_log_drop_dead(const jayi_seg *seg);

@@ -153,6 +153,7 @@ void jayi_log_make_room(const jayi_seg *seg, uint64_t bytes, bool moves) {
     uint64_t budget = 0;
     for (uint32_t s = atomic_load(&control->tail); s < current; s++) {
         uint64_t max_bytes = atomic_load(&control->max_bytes);
+        if (max_bytes > store->disk_bytes) max_bytes = store->disk_bytes;
         bool is_long = current - s + 4 > store->ring_size;
         if (!is_long && jayi_log_used(store) + bytes <= max_bytes) return;
         if (moves && !is_known) {

@@ -103,6 +103,7 @@ typedef struct jayi_store {
     uint64_t seed;
     uint32_t ring_size;
     uint32_t segment_bytes;
+    uint64_t disk_bytes; /* what the file system has in all, beside the index */
     uint64_t index_most; /* bytes that the region may have */
     int index_fd;
     void *fds_allocated;
