@@ -1,13 +1,15 @@
 /*
  * bench_file.c - the file backend beside the kernel's own files, LMDB and SQLite.
  *
- *     bench_file [--json] [--items N] [--rounds N] [DIRECTORY]
+ *     bench_file [--json] [--items N] [--many N] [--rounds N] [DIRECTORY]
  *
  * DIRECTORY is on the disk to be measured (build/bench-file by default); it is removed afterwards.
  * The other place is memory (/dev/shm). Every store gets the same entries; each round reads and
  * overwrites all of them in a random order, one store after the other. "raw" is the least that one
- * file an entry can cost: openat, read, close; and write aside, rename.
+ * file an entry can cost: openat, read, close; and write aside, rename. At the end a cache of
+ * --many entries (a million) is opened, with its index and without.
  */
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,11 +182,91 @@ static void run_eviction(bench_report *report, const char *layout, const char *p
     remove_all(path);
 }
 
+/* ---- a million entries ---- */
+
+static void fill_many(jay_cache *cache, size_t items) {
+    enum { PART = 256 };
+    static char keys[PART][40];
+    jay_pair pairs[PART];
+    for (size_t first = 0; first < items; first += PART) {
+        size_t count = items - first < PART ? items - first : PART;
+        for (size_t i = 0; i < count; i++) {
+            int size = snprintf(keys[i], sizeof keys[i], "page:/products/%012zu", first + i);
+            pairs[i] = (jay_pair){{keys[i], (size_t)size}, {value, 1024}, 0};
+        }
+        if (jay_set_many(cache, pairs, count, NULL, NULL) != JAY_OK) stop("fill", "a set failed");
+    }
+}
+
+/* Opens a cache and reads one entry, so that it is known to be of use. */
+static double open_seconds(const char *url, jay_cache **ret_cache) {
+    size_t size = 0;
+    int64_t start_ns = bench_now_ns();
+    if (jay_open(url, NULL, ret_cache, NULL) != JAY_OK) stop(url, "cannot be opened");
+    static const char first[] = "page:/products/000000000001";
+    if (jay_get_into(*ret_cache, first, sizeof first - 1, buffer, sizeof buffer, &size, NULL) !=
+        JAY_OK)
+        stop(url, "an entry is missing");
+    return (double)(bench_now_ns() - start_ns) / 1e9;
+}
+
+/* Writes everything to the disk and drops it from memory: as after a reboot. */
+static int drop_file(const char *path, const struct stat *st, int kind, struct FTW *place) {
+    (void)st, (void)place;
+    int fd = kind == FTW_F ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) return 0;
+    fsync(fd);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    return 0;
+}
+
+static double random_gets(jay_cache *cache, size_t items, size_t count, size_t round) {
+    int64_t start_ns = bench_now_ns();
+    for (size_t i = 0; i < count; i++) {
+        char text[40];
+        size_t size = 0;
+        int length = snprintf(text, sizeof text, "page:/products/%012zu",
+                              (size_t)(bench_mix(i + round * count) % items));
+        if (jay_get_into(cache, text, (size_t)length, buffer, sizeof buffer, &size, NULL) != JAY_OK)
+            stop("cold", "an entry is missing");
+    }
+    return (double)(bench_now_ns() - start_ns) / 1e3 / (double)count;
+}
+
+static void run_opening(bench_report *report, const char *path, size_t items) {
+    enum { COLD_GETS = 2000 };
+    char url[600], index[600];
+    double warm_ms[ROUNDS_MAX], reboot_s[ROUNDS_MAX], cold_us[ROUNDS_MAX];
+    jay_cache *cache = NULL;
+    remove_all(path);
+    snprintf(url, sizeof url, "file:%s?layout=segments&max_bytes=%zu", path, items * 1400);
+    snprintf(index, sizeof index, "%s/jaycache.index", path);
+    if (jay_open(url, NULL, &cache, NULL) != JAY_OK) stop(url, "cannot be opened");
+    fill_many(cache, items);
+    for (size_t round = 0; round < rounds; round++) {
+        jay_close(cache);
+        warm_ms[round] = open_seconds(url, &cache) * 1e3;
+        jay_close(cache);
+        (void)nftw(path, drop_file, 16, FTW_PHYS);
+        if (unlink(index) != 0) stop(index, "cannot be removed");
+        reboot_s[round] = open_seconds(url, &cache);
+        cold_us[round] = random_gets(cache, items, COLD_GETS, round);
+    }
+    bench_report_add(report, "file.segments.open_warm_1M.ms", "ms", warm_ms, rounds, NULL);
+    bench_report_add(report, "file.segments.open_after_reboot_1M.s", "s", reboot_s, rounds,
+                     "with nothing in the page cache");
+    bench_report_add(report, "file.segments.get_cold_1M.us", "us", cold_us, rounds,
+                     "pages that the disk has to bring");
+    jay_close(cache);
+    remove_all(path);
+}
+
 static size_t parse_number(const char *text, size_t max) {
     char *end = NULL;
     unsigned long long number = text == NULL ? 0 : strtoull(text, &end, 10);
     if (number == 0 || number > max || *end != '\0') {
-        fputs("Usage: bench_file [--json] [--items 100..1000000] [--rounds 1..100] [DIRECTORY]\n",
+        fputs("Usage: bench_file [--json] [--items 100..1000000] [--many N] [--rounds 1..100]\n                  [DIRECTORY]\n",
               stderr);
         exit(2);
     }
@@ -193,7 +275,7 @@ static size_t parse_number(const char *text, size_t max) {
 
 int main(int argc, char **argv) {
     bool is_json = false;
-    size_t items = 10000;
+    size_t items = 10000, many = 1000000;
     const char *disk = "build/bench-file";
     char tmpfs[64];
     for (int i = 1; i < argc; i++) {
@@ -201,6 +283,8 @@ int main(int argc, char **argv) {
             is_json = true;
         } else if (strcmp(argv[i], "--items") == 0) {
             items = parse_number(argv[++i], 1000000);
+        } else if (strcmp(argv[i], "--many") == 0) {
+            many = parse_number(argv[++i], 10000000);
         } else if (strcmp(argv[i], "--rounds") == 0) {
             rounds = parse_number(argv[++i], ROUNDS_MAX);
         } else if (argv[i][0] != '-') {
@@ -221,6 +305,7 @@ int main(int argc, char **argv) {
         run_eviction(report, i == 0 ? "files" : "segments", "tmpfs", tmpfs, items / 4);
         run_eviction(report, i == 0 ? "files" : "segments", "disk", disk, items / 4);
     }
+    if (many > 0) run_opening(report, disk, many);
     bench_report_finish(report);
     return 0;
 }
