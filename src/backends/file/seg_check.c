@@ -123,7 +123,7 @@ static int check_step(jayi_seg *seg, void *arg, jay_error *error) {
     c->error = error;
     c->status = JAY_OK;
     int status =
-        jayi_engine_iterate(&seg->store->region, allocator, NULL, 0, check_entry, c, error);
+        jayi_engine_iterate(&seg->store->region, allocator, "", 0, check_entry, c, error);
     jayi_free(allocator, c->value);
     c->value = NULL;
     c->value_room = 0;

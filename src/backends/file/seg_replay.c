@@ -134,9 +134,9 @@ static int touch(const replay *r, const jayi_footer_entry *entry) {
 
 static int clear(replay *r, const jayi_footer_entry *entry) {
     const jay_allocator *allocator = &r->store->dir->allocator;
-    if (entry->key_size == 0) return jayi_engine_clear(&r->store->region, NULL, 0, r->error);
+    if (entry->key_size == 0) return jayi_engine_clear(&r->store->region, "", 0, r->error);
     if (r->clearing_count == PREFIXES_MAX)
-        return jayi_engine_clear(&r->store->region, NULL, 0, r->error);
+        return jayi_engine_clear(&r->store->region, "", 0, r->error);
     void *more =
         jayi_realloc(allocator, r->clearings, (r->clearing_count + 1) * sizeof r->clearings[0]);
     if (more == NULL) return no_memory(r->error);
@@ -214,7 +214,7 @@ static int sweep_cleared(replay *r) {
     if (r->clearing_count == 0) return JAY_OK;
     sweep s = {r, jayi_alloc(allocator, JAYI_RECORD_KEY_MAX)};
     if (s.key == NULL) return no_memory(r->error);
-    int status = jayi_engine_iterate(&r->store->region, allocator, NULL, 0, sweep_entry, &s,
+    int status = jayi_engine_iterate(&r->store->region, allocator, "", 0, sweep_entry, &s,
                                      r->error);
     jayi_free(allocator, s.key);
     return status;

@@ -80,7 +80,7 @@ static int walk_index(walk *w) {
     w->key = jayi_alloc(allocator, JAYI_RECORD_KEY_MAX);
     if (w->key == NULL)
         return jay_error_set(w->error, JAY_E_NO_MEMORY, 0, "no memory for a key while iterating");
-    int status = jayi_engine_iterate(&w->seg->store->region, allocator, NULL, 0, show, w, w->error);
+    int status = jayi_engine_iterate(&w->seg->store->region, allocator, "", 0, show, w, w->error);
     jayi_free(allocator, w->key);
     return w->status != JAY_OK ? w->status : status;
 }
@@ -146,7 +146,7 @@ static int clear_step(jayi_seg *seg, void *arg, jay_error *error) {
     if (c->prefix_size > 0) return clear_some(seg, c, error);
     int status = note_clearing(seg, c, error);
     if (status != JAY_OK) return status;
-    status = jayi_engine_clear(&seg->store->region, NULL, 0, error);
+    status = jayi_engine_clear(&seg->store->region, "", 0, error);
     if (status == JAY_OK) status = note_clearing(seg, c, error);
     if (status == JAY_OK) jayi_log_drop_dead(seg);
     return status;
