@@ -96,8 +96,8 @@ static double measure_set(const bench_file_store *type, void *store, const bench
 
 /* One store beside another, for both kinds of calls. */
 static void report_ratio(bench_report *report, const bench_cell *cell,
-                         const bench_series series[STORES_MAX], const char *name,
-                         const char *peer, const char *get_label, const char *set_label) {
+                         const bench_series series[STORES_MAX], const char *name, const char *peer,
+                         const char *get_label, const char *set_label) {
     char figure[120];
     size_t ours = bench_file_store_find(name), theirs = bench_file_store_find(peer);
     if (bench_file_store_at(theirs) == NULL) return; /* not found at configure time */
@@ -266,7 +266,8 @@ static size_t parse_number(const char *text, size_t max) {
     char *end = NULL;
     unsigned long long number = text == NULL ? 0 : strtoull(text, &end, 10);
     if (number == 0 || number > max || *end != '\0') {
-        fputs("Usage: bench_file [--json] [--items 100..1000000] [--many N] [--rounds 1..100]\n                  [DIRECTORY]\n",
+        fputs("Usage: bench_file [--json] [--items 100..1000000] [--many N] [--rounds 1..100]\n    "
+              "              [DIRECTORY]\n",
               stderr);
         exit(2);
     }

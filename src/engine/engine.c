@@ -192,7 +192,8 @@ uint64_t jayi_engine_items(const jayi_region *region) {
 bool jayi_engine_is_tight(const jayi_region *region) {
     uint64_t room = region->region_bytes - region->chunks_at, used = 0;
     for (uint32_t i = 0; i < region->shard_count; i++)
-        used += jayi_peek(&region->shards[i].block_bytes) + jayi_peek(&region->shards[i].chunk_bytes);
+        used +=
+            jayi_peek(&region->shards[i].block_bytes) + jayi_peek(&region->shards[i].chunk_bytes);
     return used > room / 4 * 3;
 }
 

@@ -28,9 +28,10 @@ const char *file_path(const char *what) {
 int file_open_as(const char *what, const char *options, jay_cache **ret_cache, jay_error *error) {
     char url[2 * TEXT_BYTES];
     bool says = strstr(options, "layout=") != NULL;
-    snprintf(url, sizeof url, "file:%s?%s%s%s", file_path(what), says ? "" : "layout=",
-             says ? "" : file_layout, says ? options : "");
-    if (!says && options[0] != '\0') snprintf(url + strlen(url), sizeof url - strlen(url), "&%s", options);
+    snprintf(url, sizeof url, "file:%s?%s%s%s", file_path(what),
+             says ? "" : "layout=", says ? "" : file_layout, says ? options : "");
+    if (!says && options[0] != '\0')
+        snprintf(url + strlen(url), sizeof url - strlen(url), "&%s", options);
     return jay_open(url, NULL, ret_cache, error);
 }
 

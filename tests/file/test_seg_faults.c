@@ -119,11 +119,11 @@ typedef struct plan {
     const char *after; /* when it succeeded; NULL: nothing */
 } plan;
 
-static const plan plans[] = {
-    {do_set, "new"},    {do_set_large, "old"}, {do_set_many, "old"}, {do_add, "old"},
-    {do_add_new, "old"}, {do_replace, "new"},   {do_inc, "old"},      {do_touch, "old"},
-    {do_delete, NULL},  {do_get, "old"},       {do_clear, NULL},     {do_iterate, "old"},
-    {do_check, "old"},  {do_open, "old"},      {do_reopen, "old"}};
+static const plan plans[] = {{do_set, "new"},   {do_set_large, "old"}, {do_set_many, "old"},
+                             {do_add, "old"},   {do_add_new, "old"},   {do_replace, "new"},
+                             {do_inc, "old"},   {do_touch, "old"},     {do_delete, NULL},
+                             {do_get, "old"},   {do_clear, NULL},      {do_iterate, "old"},
+                             {do_check, "old"}, {do_open, "old"},      {do_reopen, "old"}};
 
 /* A position within a segment that differs from call to call. */
 static void prepare(jay_cache *cache, int salt) {
@@ -166,7 +166,6 @@ static void check(jay_cache *cache, const plan *p, bool has_succeeded) {
     assert_true(stats.items <= 60);
     assert_true(stats.bytes <= 128 * 1024);
     assert_int_equal(jay_file_check(cache, 1, &report, sizeof report, NULL), JAY_OK);
-
 }
 
 static void drop_index(const char *what) {

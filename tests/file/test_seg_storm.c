@@ -97,8 +97,8 @@ static void erase(jay_cache *cache, unsigned key, bool by_touch) {
     char name[16];
     record *r = &shared->records[key];
     name_key(key, name);
-    int status = by_touch ? jay_touch(cache, name, strlen(name), -1, NULL)
-                          : jay_delete_str(cache, name);
+    int status =
+        by_touch ? jay_touch(cache, name, strlen(name), -1, NULL) : jay_delete_str(cache, name);
     CHILD_CHECK(status == JAY_OK || status == JAY_MISS);
     if (!by_touch || status == JAY_OK) atomic_store(&r->floor, atomic_load(&r->next));
 }
@@ -112,9 +112,8 @@ static void set_many(jay_cache *cache, unsigned first) {
         unsigned key = first / KEYS * KEYS + (first + i) % KEYS;
         numbers[i] = atomic_fetch_add(&shared->records[key].next, 1);
         name_key(key, names[i]);
-        pairs[i] = (jay_pair){{names[i], strlen(names[i])},
-                              {values[i], make_value(key, numbers[i], values[i])},
-                              0};
+        pairs[i] = (jay_pair){
+            {names[i], strlen(names[i])}, {values[i], make_value(key, numbers[i], values[i])}, 0};
     }
     CHILD_CHECK(jay_set_many(cache, pairs, PAIRS, NULL, NULL) == JAY_OK);
     for (unsigned i = 0; i < PAIRS; i++) {
@@ -213,8 +212,7 @@ static void nothing_stale_after_kills(void **state) {
             workers[w] = shm_start(work, &jobs[w]);
         }
         for (unsigned w = 0; w < WORKERS; w++) kill(workers[w], SIGKILL);
-        for (unsigned w = 0; w < WORKERS; w++)
-            assert_int_equal(shm_wait(workers[w]), -1 - SIGKILL);
+        for (unsigned w = 0; w < WORKERS; w++) assert_int_equal(shm_wait(workers[w]), -1 - SIGKILL);
         shm_in_child(verify, NULL);
         if (round % 2 == 1) {
             snprintf(index, sizeof index, "%s/jaycache.index", file_path("storm"));

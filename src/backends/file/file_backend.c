@@ -53,9 +53,10 @@ static const jay_option_info file_options[OPTION_COUNT] = {
                        .min = 1,
                        .max = 16,
                        .also = "format storage",
-                       .help = "how entries are stored; files: each in a file of its own; segments: "
-                               "many in one file; auto: segments, but files on network file "
-                               "systems"},
+                       .help =
+                           "how entries are stored; files: each in a file of its own; segments: "
+                           "many in one file; auto: segments, but files on network file "
+                           "systems"},
     [OPTION_SYNC] = {.name = "sync",
                      .type = JAY_OPTION_TEXT,
                      .default_text = "none",

@@ -89,7 +89,8 @@ static int check_entry(void *arg, const jay_entry_info *info) {
 
 static bool check_name(void *arg, const char *file) {
     checking *c = arg;
-    static const char *const own[] = {JAYI_MARKER, JAYI_LOCK_FILE, JAYI_TABLE_FILE, JAYI_INDEX_FILE};
+    static const char *const own[] = {JAYI_MARKER, JAYI_LOCK_FILE, JAYI_TABLE_FILE,
+                                      JAYI_INDEX_FILE};
     uint32_t serial = jayi_segment_serial(file);
     const jayi_slot *slot = jayi_slot_of(c->seg->store, serial);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
@@ -122,8 +123,7 @@ static int check_step(jayi_seg *seg, void *arg, jay_error *error) {
     c->seg = seg;
     c->error = error;
     c->status = JAY_OK;
-    int status =
-        jayi_engine_iterate(&seg->store->region, allocator, "", 0, check_entry, c, error);
+    int status = jayi_engine_iterate(&seg->store->region, allocator, "", 0, check_entry, c, error);
     jayi_free(allocator, c->value);
     c->value = NULL;
     c->value_room = 0;

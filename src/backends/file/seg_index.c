@@ -37,7 +37,7 @@
 #define SMALL_DISK (UINT64_C(4) << 20)
 #define SMALL_CACHE (UINT64_C(16) << 20)
 #define DISK_SPARED 65536 /* for the marker, folders, and what else there is */
-#define ROW_BYTES 2304 /* of the region's tables, for each process */
+#define ROW_BYTES 2304    /* of the region's tables, for each process */
 
 /* ---- geometry ---- */
 
@@ -254,8 +254,7 @@ static int make_file(jayi_store *store, geometry *g, uint64_t *ret_bytes, jay_er
         jayi_files.open(dir->root_fd, JAYI_NEW_FILE, O_RDWR | O_CREAT | O_EXCL, dir->mode);
     if (store->index_fd < 0) return jayi_file_failed("create the index of", dir->path, error);
     if (jayi_files.stat(store->index_fd, &st) != 0 ||
-        ((st.st_mode & 07777) != dir->mode &&
-         jayi_files.set_mode(store->index_fd, dir->mode) != 0))
+        ((st.st_mode & 07777) != dir->mode && jayi_files.set_mode(store->index_fd, dir->mode) != 0))
         return jayi_file_failed("set the permissions of the index of", dir->path, error);
     store->index_id = (jayi_file_id){st.st_dev, st.st_ino};
     return allocate(store, g, ret_bytes, error);

@@ -106,8 +106,8 @@ static int sync_segment(const jayi_seg *seg, uint32_t serial, int fd, jay_error 
 static int lose_segment(const jayi_seg *seg, uint32_t serial) {
     jayi_control *control = jayi_control_of(seg);
     uint64_t head = atomic_load(&control->head);
-    uint64_t full = jayi_position_make(
-        serial, atomic_load(&jayi_slot_of(seg->store, serial)->capacity));
+    uint64_t full =
+        jayi_position_make(serial, atomic_load(&jayi_slot_of(seg->store, serial)->capacity));
     while (jayi_position_serial(head) == serial && head < full &&
            !atomic_compare_exchange_weak(&control->head, &head, full)) {}
     return JAYI_AGAIN;
@@ -178,8 +178,8 @@ int jayi_log_add(const jayi_seg *seg, jayi_record *record, const void *key, cons
     jay_error why = {.code = JAY_OK};
     bool has_version = record->version != 0;
     int status = JAYI_AGAIN, disk_attempts = 0;
-    record->body_check = jayi_body_check(key, record->key_size, value, record->value_size,
-                                         seg->store->seed);
+    record->body_check =
+        jayi_body_check(key, record->key_size, value, record->value_size, seg->store->seed);
     /* What was written in vain takes room as well. */
     uint64_t wanted = 2 * (jayi_record_bytes(record->key_size, record->value_size) +
                            (uint64_t)seg->store->segment_bytes);

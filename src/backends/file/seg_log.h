@@ -29,11 +29,10 @@ int jayi_log_write(const jayi_seg *seg, jayi_position position, const struct iov
                    int count, jay_error *error);
 
 /* Changes the kind of a record that is there. */
-int jayi_log_set_kind(const jayi_seg *seg, jayi_position position, uint32_t kind,
-                      jay_error *error);
+int jayi_log_set_kind(const jayi_seg *seg, jayi_position position, uint32_t kind, jay_error *error);
 
-/* After JAY_E_FULL: drops the oldest segments, whatever is in them, until more than so many bytes are
- * free. False: there is none to drop. */
+/* After JAY_E_FULL: drops the oldest segments, whatever is in them, until more than so many bytes
+ * are free. False: there is none to drop. */
 bool jayi_log_drop(const jayi_seg *seg, uint64_t bytes);
 
 /* Where nothing is alive any more: removes all segments but the current one. */

@@ -14,7 +14,7 @@
 
 #define ATTEMPTS 3
 #define LOOKS_MAX 100
-#define RENEWALS 2000    /* of a millisecond each, when someone makes an index that takes its time */
+#define RENEWALS 2000 /* of a millisecond each, when someone makes an index that takes its time */
 #define STAGE_BYTES 4096 /* records up to this are read at once */
 
 int jayi_seg_call(const jay_backend *backend, jayi_seg_fn *fn, void *arg, jay_error *error) {
@@ -55,8 +55,8 @@ static bool is_it(const jayi_seg *seg, const jayi_record *record, const jayi_loc
 
 static int verdict(const jayi_seg *seg, const jayi_record *record, const void *key,
                    const void *value) {
-    uint32_t check = jayi_body_check(key, record->key_size, value, record->value_size,
-                                     seg->store->seed);
+    uint32_t check =
+        jayi_body_check(key, record->key_size, value, record->value_size, seg->store->seed);
     return check == record->body_check ? JAY_OK : JAYI_AGAIN;
 }
 

@@ -2,9 +2,9 @@
  * seg_reclaim.c - removing the oldest segment.
  *
  * Entries that have been asked for since they were written get another round: they are written anew
- * at the head of the log, as reinsertion does in a FIFO queue, and half of their hits are forgotten.
- * The copies are pending until the index names them, so that one which comes too late, since the
- * entry has got another value or none meanwhile, never counts.
+ * at the head of the log, as reinsertion does in a FIFO queue, and half of their hits are
+ * forgotten. The copies are pending until the index names them, so that one which comes too late,
+ * since the entry has got another value or none meanwhile, never counts.
  */
 #include <string.h>
 
@@ -170,8 +170,7 @@ static int reclaim_record(void *arg, const jayi_footer_entry *entry) {
         locator.position != jayi_position_make(r->serial, entry->offset))
         return JAY_OK;
     bool is_wanted = r->keeps_all || seen.frequency > 0;
-    if (!is_wanted || !take(r, entry, &locator, seen.deadline_ms))
-        evict(r, &entry->hash, &locator);
+    if (!is_wanted || !take(r, entry, &locator, seen.deadline_ms)) evict(r, &entry->hash, &locator);
     return r->is_stopped ? JAY_STOPPED : JAY_OK;
 }
 

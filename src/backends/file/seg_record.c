@@ -8,7 +8,7 @@
 
 #include "util/wide_hash.h"
 
-#define RECORD_MAGIC 0x0a63726au /* "jrc\n" */
+#define RECORD_MAGIC 0x0a63726au                   /* "jrc\n" */
 #define SEGMENT_MAGIC UINT64_C(0x746d67657379616a) /* "jaysegmt" */
 #define TRAILER_MAGIC UINT64_C(0x646e65677379616a) /* "jaysgend" */
 
@@ -53,14 +53,14 @@ static bool is_kind(uint32_t kind) {
 
 static bool sizes_are_sound(uint32_t kind, uint32_t key_size, uint32_t value_size) {
     if (key_size > JAYI_RECORD_KEY_MAX || value_size > JAYI_RECORD_VALUE_MAX) return false;
-    bool has_value = kind == JAYI_RECORD_VALUE || kind == JAYI_RECORD_PENDING ||
-                     kind == JAYI_RECORD_VOID;
+    bool has_value =
+        kind == JAYI_RECORD_VALUE || kind == JAYI_RECORD_PENDING || kind == JAYI_RECORD_VOID;
     return has_value ? key_size > 0 : value_size == 0;
 }
 
 bool jayi_record_is_sound(const jayi_record *record, jayi_position position, uint64_t seed) {
-    return record->magic == RECORD_MAGIC && record->position == position &&
-           is_kind(record->kind) && record->check == header_check(record, seed) &&
+    return record->magic == RECORD_MAGIC && record->position == position && is_kind(record->kind) &&
+           record->check == header_check(record, seed) &&
            sizes_are_sound(record->kind, record->key_size, record->value_size) &&
            record->deadline_ms >= 0;
 }
@@ -135,8 +135,7 @@ bool jayi_trailer_is_sound(const jayi_trailer *trailer, uint32_t serial, uint64_
     if (file_size < JAYI_TRAILER || trailer->footer_at > file_size - JAYI_TRAILER) return false;
     uint64_t room = file_size - JAYI_TRAILER - trailer->footer_at;
     return room % sizeof(jayi_footer_entry) == 0 &&
-           trailer->count == room / sizeof(jayi_footer_entry) &&
-           trailer->end <= trailer->footer_at;
+           trailer->count == room / sizeof(jayi_footer_entry) && trailer->end <= trailer->footer_at;
 }
 
 /* ---- names ---- */

@@ -35,8 +35,8 @@ typedef struct replay {
     size_t serial_room;
     clearing *clearings;
     size_t clearing_count;
-    int64_t now_ms;      /* the date */
-    int64_t clock_ms;    /* the same moment by the engine's clock */
+    int64_t now_ms;   /* the date */
+    int64_t clock_ms; /* the same moment by the engine's clock */
     const jayi_scan *scan;
     bool is_out_of_memory;
     jay_error *error;
@@ -199,8 +199,8 @@ static int sweep_entry(void *arg, const jay_entry_info *info) {
         jayi_segment_hold(store, jayi_position_serial(locator.position), &held, NULL) != JAY_OK;
     if (!is_bad) {
         uint64_t at = jayi_position_offset(locator.position) + sizeof(jayi_record);
-        is_bad = jayi_segment_read(store->dir, held.fd, s->key, locator.key_size, at, NULL) !=
-                 JAY_OK;
+        is_bad =
+            jayi_segment_read(store->dir, held.fd, s->key, locator.key_size, at, NULL) != JAY_OK;
         jayi_segment_drop(&held);
     }
     jayi_key_hash hash;
@@ -214,8 +214,8 @@ static int sweep_cleared(replay *r) {
     if (r->clearing_count == 0) return JAY_OK;
     sweep s = {r, jayi_alloc(allocator, JAYI_RECORD_KEY_MAX)};
     if (s.key == NULL) return no_memory(r->error);
-    int status = jayi_engine_iterate(&r->store->region, allocator, "", 0, sweep_entry, &s,
-                                     r->error);
+    int status =
+        jayi_engine_iterate(&r->store->region, allocator, "", 0, sweep_entry, &s, r->error);
     jayi_free(allocator, s.key);
     return status;
 }
@@ -235,11 +235,8 @@ static void admit(jayi_store *store, const jayi_scan *scan) {
 static int replay_segment(replay *r, uint32_t serial) {
     jayi_store *store = r->store;
     jayi_held held;
-    jayi_scan scan = {.dir = store->dir,
-                      .seed = store->seed,
-                      .serial = serial,
-                      .fn = replay_record,
-                      .arg = r};
+    jayi_scan scan = {
+        .dir = store->dir, .seed = store->seed, .serial = serial, .fn = replay_record, .arg = r};
     int status = jayi_segment_hold(store, serial, &held, r->error);
     if (status == JAY_MISS) return JAY_OK; /* not ours */
     if (status != JAY_OK) return status;
@@ -262,10 +259,11 @@ static int begin_next(replay *r, uint32_t serial) {
     jayi_store *store = r->store;
     int status = JAYI_RENEW;
     for (int i = 0; i < 100 && status == JAYI_RENEW; i++, serial++)
-        status = jayi_segment_make(store->dir, store->dir->mode, serial + 1,
-                                   store->segment_bytes, r->error);
-    if (status == JAYI_RENEW) return jay_error_set(r->error, JAY_E_BUSY, 0,
-                             "others make segments in %s all the time", store->dir->path);
+        status = jayi_segment_make(store->dir, store->dir->mode, serial + 1, store->segment_bytes,
+                                   r->error);
+    if (status == JAYI_RENEW)
+        return jay_error_set(r->error, JAY_E_BUSY, 0, "others make segments in %s all the time",
+                             store->dir->path);
     if (status != JAY_OK) return status;
     jayi_slot *slot = jayi_slot_of(store, serial);
     atomic_store(&slot->capacity, store->segment_bytes);
@@ -313,10 +311,9 @@ static uint64_t estimate_segment(jayi_store *store, uint32_t serial) {
     if (jayi_segment_hold(store, serial, &held, NULL) != JAY_OK) return 0;
     if (jayi_files.stat(held.fd, &st) == 0 && st.st_size > (off_t)sizeof trailer) {
         uint64_t size = (uint64_t)st.st_size;
-        bool is_counted =
-            jayi_segment_read(store->dir, held.fd, &trailer, sizeof trailer,
-                              size - sizeof trailer, NULL) == JAY_OK &&
-            jayi_trailer_is_sound(&trailer, serial, size, store->seed);
+        bool is_counted = jayi_segment_read(store->dir, held.fd, &trailer, sizeof trailer,
+                                            size - sizeof trailer, NULL) == JAY_OK &&
+                          jayi_trailer_is_sound(&trailer, serial, size, store->seed);
         count = is_counted ? trailer.count : (uint64_t)st.st_blocks * 512 / RECORD_BYTES_GUESSED;
     }
     jayi_segment_drop(&held);

@@ -93,8 +93,7 @@ static void seal_open(jayi_store *store, uint32_t serial, int fd, jayi_slot *slo
         bool is_written = write_footer(store, &scan, &f);
         uint64_t footer_bytes = is_written ? f.count * sizeof f.entries[0] + JAYI_TRAILER : 0;
         atomic_store(&slot->records, (uint32_t)f.count);
-        atomic_store(&slot->charge,
-                     jayi_whole_blocks(scan.end) + jayi_whole_blocks(footer_bytes));
+        atomic_store(&slot->charge, jayi_whole_blocks(scan.end) + jayi_whole_blocks(footer_bytes));
     }
     jayi_free(f.allocator, f.entries);
 }
@@ -138,8 +137,7 @@ static bool can_keep_all(const jayi_store *store, uint64_t max_bytes) {
         bytes += atomic_load(&slot->charge);
     }
     if (records == 0) return false;
-    double alive =
-        (double)jayi_engine_items(&store->region) * ((double)bytes / (double)records);
+    double alive = (double)jayi_engine_items(&store->region) * ((double)bytes / (double)records);
     return alive < 0.6 * (double)max_bytes;
 }
 
@@ -171,8 +169,7 @@ void jayi_log_make_room(const jayi_seg *seg, uint64_t bytes, bool moves) {
 /* ---- beginning ---- */
 
 /* Makes the file of the next segment, on a disk that may be full. */
-static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
-                        jay_error *error) {
+static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity, jay_error *error) {
     jayi_store *store = seg->store;
     uint32_t tail = atomic_load(&store->control->tail);
     uint64_t budget = 0;
@@ -204,8 +201,7 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *er
     if ((uint64_t)jayi_position_offset(head) + bytes <= atomic_load(&slot->capacity))
         return JAY_OK; /* someone else has made room */
     uint64_t needed = jayi_whole_blocks(JAYI_SEGMENT_HEADER + (uint64_t)bytes);
-    uint32_t capacity =
-        needed > store->segment_bytes ? (uint32_t)needed : store->segment_bytes;
+    uint32_t capacity = needed > store->segment_bytes ? (uint32_t)needed : store->segment_bytes;
     jayi_log_make_room(seg, capacity, false); /* there is room, but for large ones */
     int status = make_segment(seg, current + 1, capacity, error);
     if (status != JAY_OK) return status;

@@ -17,16 +17,14 @@
 
 /* ---- by the footer ---- */
 
-static int show_footer(jayi_scan *scan, const jayi_trailer *trailer, bool shows,
-                       jay_error *error) {
+static int show_footer(jayi_scan *scan, const jayi_trailer *trailer, bool shows, jay_error *error) {
     jayi_footer_entry part[FOOTER_PART];
     uint64_t check = 0;
     for (uint64_t at = 0; at < trailer->count; at += FOOTER_PART) {
         uint64_t left = trailer->count - at;
         size_t count = left < FOOTER_PART ? (size_t)left : FOOTER_PART;
-        int status =
-            jayi_segment_read(scan->dir, scan->fd, part, count * sizeof part[0],
-                              trailer->footer_at + at * sizeof part[0], error);
+        int status = jayi_segment_read(scan->dir, scan->fd, part, count * sizeof part[0],
+                                       trailer->footer_at + at * sizeof part[0], error);
         if (status != JAY_OK) return status;
         check = jayi_footer_check(check, part, count, scan->seed);
         for (size_t i = 0; shows && i < count; i++) {
@@ -117,8 +115,7 @@ static int show_record(jayi_scan *scan, window *w, uint32_t offset, uint32_t *re
     bool is_whole = bytes != NULL;
     if (is_whole) {
         const unsigned char *key = bytes + sizeof record;
-        is_whole = record.body_check == jayi_body_check(key, record.key_size,
-                                                        key + record.key_size,
+        is_whole = record.body_check == jayi_body_check(key, record.key_size, key + record.key_size,
                                                         record.value_size, scan->seed);
     }
     if (!is_whole) {

@@ -73,9 +73,9 @@ typedef struct jayi_control {
     _Atomic uint32_t is_tight;     /* the index should be larger */
     _Atomic uint32_t sealed_below; /* nobody may add to segments below this */
     _Atomic uint64_t max_bytes;
-    _Atomic uint64_t evictions; /* by reclaiming */
-    _Atomic uint64_t used;      /* the sum of all charges, as last added up */
-    _Atomic uint32_t tail;      /* no segment is older */
+    _Atomic uint64_t evictions;                /* by reclaiming */
+    _Atomic uint64_t used;                     /* the sum of all charges, as last added up */
+    _Atomic uint32_t tail;                     /* no segment is older */
     _Alignas(JAYI_LINE) _Atomic uint64_t head; /* the position of the next record */
     _Alignas(JAYI_LINE) jayi_slot ring[];
 } jayi_control;

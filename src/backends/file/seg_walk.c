@@ -68,8 +68,7 @@ static int show(void *arg, const jay_entry_info *info) {
     shown.key = w->key;
     shown.key_size = locator.key_size;
     shown.value_size = locator.value_size;
-    shown.size_bytes =
-        info->size_bytes + jayi_record_bytes(locator.key_size, locator.value_size);
+    shown.size_bytes = info->size_bytes + jayi_record_bytes(locator.key_size, locator.value_size);
     if (w->fn(w->arg, &shown) == 0) return 0;
     w->status = JAY_STOPPED;
     return 1;
@@ -152,8 +151,7 @@ static int clear_step(jayi_seg *seg, void *arg, jay_error *error) {
     return status;
 }
 
-int jayi_seg_clear(jay_backend *backend, const void *prefix, size_t prefix_size,
-                   jay_error *error) {
+int jayi_seg_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error) {
     clearing c = {backend, prefix, prefix_size};
     jayi_dir_look(backend->dir, false);
     return jayi_seg_call(backend, clear_step, &c, error);

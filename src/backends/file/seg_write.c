@@ -92,13 +92,13 @@ static int exchange(const jayi_seg *seg, const jayi_key_hash *hash, const jayi_l
 
 /* ---- sizes and times ---- */
 
-int jayi_seg_check_size(const jayi_seg *seg, size_t key_size, size_t value_size,
-                        jay_error *error) {
+int jayi_seg_check_size(const jayi_seg *seg, size_t key_size, size_t value_size, jay_error *error) {
     uint64_t max_bytes = atomic_load(&seg->store->control->max_bytes);
     uint64_t bytes = (uint64_t)JAYI_RECORD_HEADER + key_size + value_size;
     if (value_size <= JAYI_RECORD_VALUE_MAX && bytes <= max_bytes / 4) return JAY_OK;
     return jay_error_set(error, JAY_E_TOO_BIG, 0,
-                         "an entry of %" PRIu64 " bytes is more than a quarter of max_bytes=%" PRIu64
+                         "an entry of %" PRIu64
+                         " bytes is more than a quarter of max_bytes=%" PRIu64
                          ", or than 1 GiB; give a larger max_bytes",
                          bytes, max_bytes);
 }
@@ -148,8 +148,7 @@ static jayi_record record_of(const change *c, uint32_t kind, int64_t date_ms) {
 static int try_store(const jayi_seg *seg, const change *c, trial *t, int64_t date_ms,
                      uint64_t deadline_ms, jay_error *error) {
     bool is_sure = c->mode == JAY_WRITE_SET && t->seen == NULL && !t->wants_none;
-    jayi_record record =
-        record_of(c, is_sure ? JAYI_RECORD_VALUE : JAYI_RECORD_PENDING, date_ms);
+    jayi_record record = record_of(c, is_sure ? JAYI_RECORD_VALUE : JAYI_RECORD_PENDING, date_ms);
     int status = jayi_log_add(seg, &record, c->key, c->value, error);
     if (status != JAY_OK) return status;
     t->position = record.position;
@@ -284,8 +283,7 @@ static int inc_once(const jayi_seg *seg, change *c, jay_error *error) {
     }
     c->value = text;
     c->value_size = jayi_decimal_format(c->number, text);
-    trial t = {
-        .mode = JAY_WRITE_SET, .seen = is_there ? &seen : NULL, .wants_none = !is_there};
+    trial t = {.mode = JAY_WRITE_SET, .seen = is_there ? &seen : NULL, .wants_none = !is_there};
     int status = try_store(seg, c, &t, date_ms, deadline_ms, error);
     c->value = NULL;
     return status;
@@ -365,9 +363,8 @@ int jayi_seg_touch(jay_backend *backend, const void *key, size_t key_size, int64
 
 int jayi_seg_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
                  int64_t ttl_ms, int64_t *ret_number, jay_error *error) {
-    task t = {
-        .what = INC,
-        .change = {.key = key, .key_size = key_size, .delta = delta, .ttl_ms = ttl_ms}};
+    task t = {.what = INC,
+              .change = {.key = key, .key_size = key_size, .delta = delta, .ttl_ms = ttl_ms}};
     int status = run(backend, &t, error);
     if (status == JAY_OK) *ret_number = t.change.number;
     return status;
