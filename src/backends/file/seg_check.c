@@ -89,8 +89,8 @@ static int check_entry(void *arg, const jay_entry_info *info) {
 
 static bool check_name(void *arg, const char *file) {
     checking *c = arg;
-    static const char *const own[] = {JAYI_MARKER, JAYI_LOCK_FILE, JAYI_TABLE_FILE,
-                                      JAYI_INDEX_FILE};
+    static const char *const own[] = {JAYI_MARKER, JAYI_LOCK_FILE, JAYI_TABLE_FILE, JAYI_INDEX_FILE,
+                                      JAYI_SPARE_SEGMENT};
     uint32_t serial = jayi_segment_serial(file);
     const jayi_slot *slot = jayi_slot_of(c->seg->store, serial);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {

@@ -75,6 +75,7 @@ bool jayi_log_drop(const jayi_seg *seg, uint64_t bytes) {
     uint64_t dropped = 0, more = 1;
     if (jayi_dir_lock(seg->store->dir, JAYI_LOCK_LOG, NULL) != JAY_OK) return false;
     for (; more > 0 && dropped <= bytes; dropped += more) more = drop_one(seg);
+    jayi_segment_drop_spare(seg->store);
     jayi_dir_unlock(seg->store->dir, JAYI_LOCK_LOG);
     return dropped > 0;
 }
@@ -113,8 +114,18 @@ static int lose_segment(const jayi_seg *seg, uint32_t serial) {
     return JAYI_AGAIN;
 }
 
-int jayi_log_write(const jayi_seg *seg, jayi_position position, const struct iovec *parts,
-                   int count, jay_error *error) {
+/* Notes that someone writes to a segment, so that its file is not used again meanwhile. False: it
+ * is being removed. */
+static bool begin_writing(jayi_slot *slot, uint32_t serial) {
+    atomic_fetch_add(&slot->writers, 1);
+    if (atomic_load(&slot->serial) == serial && (atomic_load(&slot->flags) & JAYI_SLOT_CLOSED) == 0)
+        return true;
+    atomic_fetch_sub(&slot->writers, 1);
+    return false;
+}
+
+static int write_to(const jayi_seg *seg, jayi_position position, const struct iovec *parts,
+                    int count, jay_error *error) {
     jayi_held held;
     uint32_t serial = jayi_position_serial(position);
     int status = jayi_segment_hold(seg->store, serial, &held, error);
@@ -125,6 +136,16 @@ int jayi_log_write(const jayi_seg *seg, jayi_position position, const struct iov
     if (status == JAY_OK && seg->backend->is_synced)
         status = sync_segment(seg, serial, held.fd, error);
     jayi_segment_drop(&held);
+    return status;
+}
+
+int jayi_log_write(const jayi_seg *seg, jayi_position position, const struct iovec *parts,
+                   int count, jay_error *error) {
+    uint32_t serial = jayi_position_serial(position);
+    jayi_slot *slot = jayi_slot_of(seg->store, serial);
+    if (!begin_writing(slot, serial)) return JAYI_AGAIN;
+    int status = write_to(seg, position, parts, count, error);
+    atomic_fetch_sub(&slot->writers, 1);
     /* Who closes a segment raises this before he looks what is in it. */
     if (status == JAY_OK && serial < atomic_load(&jayi_control_of(seg)->sealed_below))
         status = JAYI_AGAIN;

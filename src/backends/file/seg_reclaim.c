@@ -16,6 +16,7 @@
 
 #define BATCH_BYTES (1u << 18)
 #define BATCH_RECORDS 512
+#define FAST_MS 30000
 
 /* An entry on its way. */
 typedef struct mover {
@@ -191,13 +192,22 @@ static void reclaim_open(reclaiming *r) {
     jayi_free(allocator, r->batch);
 }
 
+/* Whether the file of a segment that is closed should be that of the next one: if nobody is writing
+ * to it, and segments are filled so fast that it will still be in memory. */
+static bool keeps_file(const jayi_store *store, const jayi_slot *slot) {
+    const jayi_control *control = store->control;
+    int64_t age_ms = jayi_clock_coarse_ms() - atomic_load(&control->begun_ms);
+    return atomic_load(&slot->writers) == 0 && atomic_load(&control->spare) == 0 &&
+           atomic_load(&slot->capacity) == store->segment_bytes && age_ms < FAST_MS;
+}
+
 bool jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bool keeps_all) {
     jayi_store *store = seg->store;
     const jay_allocator *allocator = &store->dir->allocator;
     jayi_slot *slot = jayi_slot_of(store, serial);
     jayi_held held;
     bool is_stopped = false;
-    /* Nobody may add to it any more. */
+    /* Nobody may add to it any more, and then not even write. */
     if (atomic_load(&store->control->sealed_below) <= serial)
         atomic_store(&store->control->sealed_below, serial + 1);
     reclaiming *r = jayi_calloc(allocator, 1, sizeof *r);
@@ -213,7 +223,12 @@ bool jayi_log_reclaim(const jayi_seg *seg, uint32_t serial, uint64_t *budget, bo
     }
     jayi_free(allocator, r);
     if (is_stopped) return false;
-    jayi_segment_unlink(store, serial);
+    atomic_fetch_or(&slot->flags, JAYI_SLOT_CLOSED);
+    if (keeps_file(store, slot)) {
+        jayi_segment_spare(store, serial);
+    } else {
+        jayi_segment_unlink(store, serial);
+    }
     atomic_store(&slot->charge, 0);
     atomic_store(&slot->serial, 0);
     atomic_store(&store->control->tail, serial + 1);

@@ -336,6 +336,7 @@ int jayi_store_replay(jayi_store *store, jay_error *error) {
                 .now_ms = jayi_clock_real_ms(),
                 .clock_ms = jayi_clock_ms(),
                 .error = error};
+    jayi_files.unlink(store->dir->root_fd, JAYI_SPARE_SEGMENT);
     int status = list_segments(&r);
     if (status == JAY_OK) status = replay_all(&r);
     for (size_t i = 0; i < r.clearing_count; i++) jayi_free(allocator, r.clearings[i].prefix);

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "backends/file/seg_log.h"
+#include "os/clock.h"
 #include "os/file_ops.h"
 #include "util/memory.h"
 
@@ -34,6 +35,7 @@ uint64_t jayi_log_on_disk(const jayi_store *store) {
     const jayi_slot *slot = jayi_slot_of(store, jayi_position_serial(head));
     uint64_t used = jayi_log_used(store);
     uint64_t charge = atomic_load(&slot->charge);
+    used += atomic_load(&store->control->spare);
     return charge <= used ? used - charge + jayi_whole_blocks(jayi_position_offset(head)) : used;
 }
 
@@ -175,6 +177,8 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
     uint64_t budget = 0;
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
     int status = JAY_E_FULL;
+    if (jayi_segment_reuse(store, seg->backend->mode, serial, capacity, NULL) == JAY_OK)
+        return JAY_OK;
     for (int i = 0; i < MAKE_ATTEMPTS && status == JAY_E_FULL; i++) {
         status = jayi_segment_make(store->dir, seg->backend->mode, serial, capacity, error);
         if (status == JAYI_RENEW && jayi_store_is_current(store)) {
@@ -187,6 +191,7 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
         while (tail < serial - 1 && atomic_load(&jayi_slot_of(store, tail)->serial) != tail) tail++;
         if (tail >= serial - 1) break;
         jayi_log_reclaim(seg, tail, &budget, false);
+        jayi_segment_drop_spare(store);
     }
     return status;
 }
@@ -210,9 +215,11 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *er
     atomic_store(&next->capacity, capacity);
     atomic_store(&next->charge, capacity);
     atomic_store(&next->records, 0);
+    atomic_store(&next->writers, 0);
     atomic_store(&next->serial, current + 1);
     head = atomic_exchange(&control->head, jayi_position_make(current + 1, JAYI_SEGMENT_HEADER));
     atomic_store(&slot->charge, jayi_whole_blocks(jayi_position_offset(head)));
+    atomic_store(&control->begun_ms, jayi_clock_coarse_ms());
     seal_before(store, current);
     jayi_log_make_room(seg, UINT64_C(2) * store->segment_bytes, moves);
     return JAY_OK;

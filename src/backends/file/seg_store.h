@@ -4,6 +4,7 @@
  *     jaycache.index      control (below), ring of segments, and a region of the engine, mapped by
  *                         every process: from the hash of a key to a locator
  *     jaycache.sNNNNNNNN  the segments: seg_record.h
+ *     jaycache.spare      one that was removed, and will be the next
  *
  * All segments are one log. A record's position says where it is and when it came; the last record
  * of a key counts. Space is claimed by one compare-and-swap of `head`; a new segment is begun, old
@@ -25,6 +26,7 @@
 #include "util/stripe.h"
 
 #define JAYI_INDEX_FILE "jaycache.index"
+#define JAYI_SPARE_SEGMENT "jaycache.spare"
 #define JAYI_LOCK_LOG JAYI_LOCK_TOTALS
 
 /* Statuses of this folder's own functions. */
@@ -42,13 +44,18 @@ typedef struct jayi_locator {
 
 /* ---- what processes share ---- */
 
-enum { JAYI_SLOT_SEALED = 1, JAYI_SLOT_NAME_SYNCED = 2 };
+enum {
+    JAYI_SLOT_SEALED = 1,
+    JAYI_SLOT_NAME_SYNCED = 2,
+    JAYI_SLOT_CLOSED = 4 /* being removed: nobody may write to it any more */
+};
 
 typedef struct jayi_slot {
     _Atomic uint32_t serial; /* 0: free */
     _Atomic uint32_t flags;
     _Atomic uint32_t capacity;
     _Atomic uint32_t records; /* when sealed */
+    _Atomic uint32_t writers; /* just at work; too many where one was killed */
     _Atomic uint64_t charge;  /* against max_bytes */
 } jayi_slot;
 
@@ -73,9 +80,11 @@ typedef struct jayi_control {
     _Atomic uint32_t is_tight;     /* the index should be larger */
     _Atomic uint32_t sealed_below; /* nobody may add to segments below this */
     _Atomic uint64_t max_bytes;
-    _Atomic uint64_t evictions;                /* by reclaiming */
-    _Atomic uint64_t used;                     /* the sum of all charges, as last added up */
-    _Atomic uint32_t tail;                     /* no segment is older */
+    _Atomic uint64_t evictions; /* by reclaiming */
+    _Atomic uint64_t used;      /* the sum of all charges, as last added up */
+    _Atomic uint64_t spare;     /* bytes of a segment that is kept for the next one */
+    _Atomic int64_t begun_ms;   /* when the current segment was begun, by jayi_clock_coarse_ms */
+    _Atomic uint32_t tail;      /* no segment is older */
     _Alignas(JAYI_LINE) _Atomic uint64_t head; /* the position of the next record */
     _Alignas(JAYI_LINE) jayi_slot ring[];
 } jayi_control;
@@ -172,6 +181,18 @@ int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint3
 
 /* Removes it, and frees its blocks for those who have it open. */
 void jayi_segment_unlink(jayi_store *store, uint32_t serial);
+
+/* The same, but keeps the file for the next segment, if all of it is in memory. Nobody may be
+ * writing to it. */
+void jayi_segment_spare(jayi_store *store, uint32_t serial);
+
+/* Makes the next segment from the one that was kept. As jayi_segment_make; JAY_MISS: there is none
+ * that can be used. */
+int jayi_segment_reuse(jayi_store *store, uint32_t mode, uint32_t serial, uint32_t capacity,
+                       jay_error *error);
+
+/* Removes the one that was kept. */
+void jayi_segment_drop_spare(jayi_store *store);
 
 /* Closes what this process has open of segments that are gone. */
 void jayi_segments_sweep(jayi_store *store);
