@@ -8,12 +8,26 @@ set(JAYCACHE_SOURCES
     backends/file/file_leaf.c
     backends/file/file_lock.c
     backends/file/file_place.c
+    backends/file/file_network.c
     backends/file/file_put.c
     backends/file/file_read.c
     backends/file/file_room.c
     backends/file/file_table.c
     backends/file/file_walk.c
     backends/file/file_write.c
+    backends/file/seg_batch.c
+    backends/file/seg_check.c
+    backends/file/seg_files.c
+    backends/file/seg_index.c
+    backends/file/seg_log.c
+    backends/file/seg_read.c
+    backends/file/seg_reclaim.c
+    backends/file/seg_record.c
+    backends/file/seg_replay.c
+    backends/file/seg_roll.c
+    backends/file/seg_scan.c
+    backends/file/seg_walk.c
+    backends/file/seg_write.c
     backends/memcached/mc_batch.c
     backends/memcached/mc_blocks.c
     backends/memcached/mc_call.c
@@ -98,6 +112,7 @@ set(JAYCACHE_SOURCES
     util/stripe.c
     util/option_table.c
     util/units.c
+    util/wide_hash_avx2.c
     wire/memcached_meta.c
     wire/redis_slot.c
     wire/resp.c

@@ -263,6 +263,31 @@ int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64
     return JAY_OK;
 }
 
+/* ---- looks that leave no trace ---- */
+
+typedef struct look_out {
+    copy_out copy;
+    jayi_engine_seen seen;
+} look_out;
+
+static int use_look(const jayi_region *region, size_t key_size, const found *f, void *arg) {
+    look_out *out = arg;
+    out->seen.deadline_ms = jayi_item_deadline(f->item);
+    out->seen.frequency = jayi_slot_frequency(f->word);
+    return use_copy(region, key_size, f, &out->copy);
+}
+
+int jayi_engine_look(jayi_region *region, const void *key, size_t key_size, void *buffer,
+                     size_t capacity, jayi_engine_seen *ret_seen) {
+    look_out out = {.copy = {buffer, capacity, 0}};
+    uint64_t hash = jayi_hash(key, key_size, region->seed);
+    int status = read_entry(region, hash, key, key_size, use_look, &out);
+    if (status != JAY_OK) return JAY_MISS;
+    out.seen.size = out.copy.size;
+    *ret_seen = out.seen;
+    return JAY_OK;
+}
+
 /* ---- views ---- */
 
 /* A view's words of its own: the token under which it was taken, and its bytes. */

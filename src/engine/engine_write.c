@@ -292,3 +292,38 @@ int jayi_engine_inc(jayi_region *region, const void *key, size_t key_size, int64
     if (status == JAY_OK) *ret_number = number;
     return status;
 }
+
+/* ---- exchange ---- */
+
+/* Asks the judge about the entry that the job has found. */
+static int ask(const job *j, const jayi_exchange *exchange) {
+    jayi_engine_old old = {.value = NULL, .size = 0, .deadline_ms = 0};
+    if (j->has_entry) {
+        old.value = j->ref.item->bytes + j->key.size;
+        old.size = jayi_peek(&j->ref.item->value_size);
+        old.deadline_ms = jayi_item_deadline(j->ref.item);
+    }
+    return exchange->judge != NULL ? exchange->judge(exchange->arg, &old) : JAY_OK;
+}
+
+int jayi_engine_exchange(jayi_region *region, const jayi_exchange *exchange, jay_error *error) {
+    job j = {.has_entry = false};
+    int status = begin(&j, region, exchange->key, exchange->key_size, error);
+    if (status != JAY_OK) return status;
+    status = ask(&j, exchange);
+    if (status == JAY_OK && exchange->value == NULL) {
+        if (j.has_entry) jayi_space_unlink(region, j.shard, &j.ref);
+        if (!j.has_entry) status = JAY_MISS;
+    } else if (status == JAY_OK) {
+        jay_bytes value = {exchange->value, exchange->value_size};
+        uint64_t deadline_ms = exchange->deadline_ms;
+        if (j.has_entry && exchange->keeps_deadline) deadline_ms = jayi_item_deadline(j.ref.item);
+        if (j.has_entry && exchange->cools) {
+            uint64_t frequency = jayi_slot_frequency(j.ref.word) / 2;
+            j.ref.word = (j.ref.word & ~JAYI_FREQUENCY_MASK) | frequency << JAYI_FREQUENCY_SHIFT;
+        }
+        status = store(&j, &value, deadline_ms);
+    }
+    end(&j);
+    return status;
+}
