@@ -138,8 +138,8 @@ JAYI_ALWAYS_INLINE bool jayi_hit_find(const jayi_region *region, uint64_t hash, 
         ret_hit->bucket = bucket;
         ret_hit->version = atomic_load_explicit(&bucket->version, memory_order_acquire);
         uint32_t matches = jayi_bucket_matches(bucket, hash);
-        ret_hit->slot = &bucket->slots[jayi_match_slot(matches)];
         if (JAYI_LIKELY(matches != 0)) {
+            ret_hit->slot = &bucket->slots[jayi_match_slot(matches)];
             uint64_t word = atomic_load_explicit(ret_hit->slot, memory_order_acquire);
             if (JAYI_LIKELY(jayi_hit_examine(region, word, key, key_size, false, ret_hit)))
                 return true;
