@@ -3,6 +3,7 @@
  */
 #include "core/cache.h"
 #include "core/emulate.h"
+#include "engine/hit.h"
 #include "util/decimal.h"
 
 /* Whether a read needs nothing but the backend's function: no prefix, and the backend counts. */
@@ -67,15 +68,12 @@ static __attribute__((noinline)) int get_into(jay_cache *cache, const void *key,
 
 int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
                  size_t *ret_size, jay_error *error) {
-    bool is_plain = cache != NULL && key != NULL && ret_size != NULL && buffer != NULL &&
-                    is_simple(cache) && cache->ops->get_into != NULL && jayi_key_fits(key_size);
-    if (__builtin_expect(!is_plain, 0))
-        return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
-    jay_error local;
-    local.code = JAY_OK;
-    int status =
-        cache->ops->get_into(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
-    return jayi_finish(cache, status, &local, error);
+    if (JAYI_LIKELY(cache != NULL) && JAYI_LIKELY(cache->region != NULL) &&
+        JAYI_LIKELY(key != NULL) && JAYI_LIKELY(buffer != NULL) && JAYI_LIKELY(ret_size != NULL) &&
+        JAYI_LIKELY(jayi_key_fits(key_size)) &&
+        jayi_hit_get_into(cache->region, key, key_size, buffer, capacity, ret_size))
+        return JAY_OK;
+    return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
 }
 
 int jay_get_int(jay_cache *cache, const void *key, size_t key_size, int64_t *ret_number,
