@@ -21,6 +21,7 @@
 
 #define GROWTHS_MAX 64
 #define STAY_MAX 1024 /* bytes of an item that is overwritten rather than linked anew */
+#define SMALL_TABLE 8 /* buckets */
 
 /* One write on its way. */
 typedef struct job {
@@ -92,11 +93,8 @@ static int no_room(const job *j, uint64_t bytes) {
                          (unsigned long long)bytes, (unsigned long long)j->region->region_bytes);
 }
 
-/* Looks through a bucket for entries whose time is over or that could be nearer, now and then. */
-static void crawl(job *j) {
-    uint32_t count = jayi_peek(&j->shard->bucket_count);
-    if (count == 0 || j->shard->last_version % 4 != 0) return;
-    uint32_t number = j->shard->crawl_bucket++ % count;
+/* Looks through a bucket for entries whose time is over or that could be nearer. */
+static void look_through(job *j, uint32_t number) {
     jayi_bucket *bucket = jayi_bucket_at(j->region, jayi_shard_number(j->region, j->shard), number);
     for (uint32_t i = 0; bucket != NULL && i < JAYI_BUCKET_SLOTS; i++) {
         uint64_t word = jayi_peek(&bucket->slots[i]);
@@ -110,11 +108,23 @@ static void crawl(job *j) {
     if (bucket != NULL) jayi_index_tidy(j->region, j->shard, bucket);
 }
 
+/* Does so now and then, bucket after bucket. */
+static void crawl(job *j) {
+    uint32_t count = jayi_peek(&j->shard->bucket_count);
+    if (count == 0 || j->shard->last_version % 4 != 0) return;
+    look_through(j, j->shard->crawl_bucket++ % count);
+}
+
 /* Makes room in the count and in the index for one more entry. */
 static void make_room(job *j) {
     crawl(j);
     jayi_space_grow_index(j->region, j->shard, j->now_ms);
     uint64_t limit = j->shard->max_items;
+    uint32_t count = jayi_peek(&j->shard->bucket_count);
+    /* In a few dozen entries, chance does not find those whose time is over: look at all of them
+     * before one that lives has to go. */
+    for (uint32_t i = 0; i < count && count <= SMALL_TABLE && limit > 0; i++)
+        if (jayi_peek(&j->shard->item_count) >= limit) look_through(j, i);
     while (j->region->max_items > 0 && jayi_peek(&j->shard->item_count) >= limit) {
         if (!jayi_space_evict(j->region, j->shard, j->now_ms)) break;
     }

@@ -34,6 +34,7 @@ typedef struct survey {
     int64_t now_ms;
     bool drops_spare;
     int failure; /* errno of a file that could not be looked at */
+    uint32_t expired; /* entries whose time was over, and which are gone */
 } survey;
 
 static int64_t ns_of(const struct timespec *time) {
@@ -84,6 +85,7 @@ static bool survey_file(void *arg, const char *file) {
         if (s->headers++ < HEADERS_MAX && is_over(s, file) &&
             jayi_files.unlink(s->leaf_fd, file) == 0) {
             s->record.expiries++;
+            s->expired++;
             return true;
         }
         bool is_spared = s->spared != NULL && strcmp(jayi_name_file(s->spared), file) == 0;
@@ -258,7 +260,7 @@ static int sample_leaf(survey *s, uint32_t leaf, jay_error *error) {
     return status;
 }
 
-/* Fills the pool from some leaves. In the pool's mutex. */
+/* Fills the pool from some leaves. In the pool's mutex. JAY_STOPPED: it has made room by the way. */
 static int take_sample(const jay_backend *backend, const jayi_table *table, const jayi_name *spared,
                        jay_error *error) {
     jayi_dir_local *local = backend->dir->local;
@@ -288,10 +290,11 @@ static int take_sample(const jay_backend *backend, const jayi_table *table, cons
         s.pool_count = wanted;
     }
     local->pool_count = s.pool_count;
-    return JAY_OK;
+    return s.expired > 0 ? JAY_STOPPED : JAY_OK;
 }
 
-/* Takes the next candidate. JAY_OK, JAY_MISS: there is none, or a failure. */
+/* Takes the next candidate. JAY_OK, JAY_MISS: there is none, JAY_STOPPED: expired entries went, so
+ * that perhaps none is needed, or a failure. */
 static int next_candidate(const jay_backend *backend, const jayi_name *spared,
                           jayi_candidate *ret_candidate, jay_error *error) {
     jayi_dir_local *local = backend->dir->local;
@@ -398,6 +401,7 @@ static int evict_one(const jay_backend *backend, const jayi_name *spared, bool i
                      bool is_strict, jay_error *error) {
     jayi_candidate candidate;
     int status = next_candidate(backend, spared, &candidate, error);
+    if (status == JAY_STOPPED) return JAY_OK;
     if (status != JAY_OK) return status;
     if (spared != NULL && candidate.leaf == spared->leaf &&
         strcmp(candidate.file, jayi_name_file(spared)) == 0)

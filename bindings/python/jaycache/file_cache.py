@@ -1,0 +1,174 @@
+"""file_cache.py - FileSystemCache: a cache in files of a directory, on the library's `file:`.
+
+The store lies in the folder `jaycache` of cache_dir, in a form of its own: what else is in cache_dir
+is not touched. The private names of the original say what they used to say, of entries instead of
+files: `_list_dir` and `_get_filename` give the names that the original would have given them.
+"""
+
+import io
+import logging
+import os
+import string
+from hashlib import md5
+from time import time
+from urllib.parse import quote
+
+from . import _jaycache
+from .base import StoreCache, own, seconds_of
+from .serializers import FileSystemSerializer
+
+
+class StreamCodec:
+    """dumps and loads of a serializer that only has dump and load for streams."""
+
+    def __init__(self, serializer):
+        self._serializer = serializer
+
+    def dumps(self, value):
+        stream = io.BytesIO()
+        self._serializer.dump(value, stream)
+        return stream.getvalue()
+
+    def loads(self, bvalue):
+        try:
+            return self._serializer.load(io.BytesIO(bvalue))
+        except EOFError:
+            return None
+
+
+class FileSystemCache(StoreCache):
+    """A cache in files, which processes share and which outlives them.
+
+    :param cache_dir: the directory; it is made if it is not there.
+    :param threshold: as many entries are kept; one more comes before old ones go. 0: no limit.
+    :param default_timeout: seconds that an entry lives by default; 0: for ever.
+    :param mode: the permissions of the files, by default 0600.
+    :param hash_method: a function of hashlib for the names that `_get_filename` gives.
+    :param max_bytes: the most that the files may take; by default 1 GiB.
+    :param serializer: how values become bytes; by default pickle.
+    :param secret_key: a key, or a list of keys, to sign every value with.
+    :param options: further options of `file:`, such as sync="data".
+    """
+
+    #: What temporary files of the original ended in.
+    _fs_transaction_suffix = ".__wz_cache"
+    #: The key under which the number of entries can be read.
+    _fs_count_file = "__wz_cache_count"
+    #: How many entries there may be beyond the threshold.
+    _slack = 1
+
+    serializer = FileSystemSerializer()
+    _traits = (
+        _jaycache.PY_LOCAL
+        | _jaycache.PY_QUIET
+        | _jaycache.PY_MISS_HOOK
+        | _jaycache.PY_DELETES_MISSES
+    )
+
+    def __init__(
+        self,
+        cache_dir,
+        threshold=500,
+        default_timeout=300,
+        mode=None,
+        hash_method=md5,
+        ignore_delete_many_errors=True,
+        *,
+        max_bytes=None,
+        serializer=None,
+        secret_key=None,
+        **options,
+    ):
+        self._setup(
+            default_timeout,
+            serializer,
+            secret_key,
+            ignore_delete_many_errors=ignore_delete_many_errors,
+        )
+        self._path = os.fspath(cache_dir)
+        self._threshold = threshold
+        self._hash_method = hash_method
+        self._mode = 0o600 if mode is None else mode
+        os.makedirs(self._path, exist_ok=True)
+        options["mode"] = self._mode
+        options["max_bytes"] = max_bytes
+        traits = self._traits
+        self._looked_at = None
+        if threshold:
+            options["max_items"] = threshold + self._slack
+            traits |= _jaycache.PY_SET_HOOK
+        place = quote(os.path.join(os.path.abspath(self._path), "jaycache"))
+        self._open("file:" + place, options, self._form, traits)
+
+    def _codec(self):
+        serializer = self.serializer
+        if not hasattr(serializer, "dumps") and hasattr(serializer, "dump"):
+            if self._signing_keys is None:
+                codec = StreamCodec(serializer)
+                return codec.dumps, codec.loads, False
+        return super()._codec()
+
+    def _missed(self, key):
+        """Called for a get that finds nothing."""
+        if key == self._fs_count_file and self._threshold:
+            return self.stats()["items"]
+        return None
+
+    def _setting(self, key):
+        """Called before a set, if there is a threshold: says which files are none of ours.
+
+        The original came upon them when it made room; now nobody does, but someone may wait for
+        entries of an older version to be found. A look at the directory's date is enough to see
+        that there is nothing new.
+        """
+        date = os.stat(self._path).st_mtime_ns
+        if date == self._looked_at:
+            return
+        self._looked_at = date
+        if self._over_threshold():
+            for name in self._foreign_files():
+                logging.getLogger("jaycache").warning(
+                    "Exception raised while handling cache file '%s': it is not an entry of this "
+                    "cache, and is left alone",
+                    os.path.join(self._path, name),
+                )
+        else:
+            self._looked_at = None
+
+    def _foreign_files(self):
+        length = len(self._hash_method(b"").hexdigest())
+        return [
+            name
+            for name in os.listdir(self._path)
+            if len(name) == length and set(name) <= set(string.hexdigits)
+        ]
+
+    @property
+    def _file_count(self):
+        return self.stats()["items"] if self._threshold else 0
+
+    def _over_threshold(self):
+        return self._threshold != 0 and self._file_count > self._threshold
+
+    def _update_count(self, delta=None, value=None):
+        """Nothing: the store counts."""
+
+    def _prune(self):
+        """Nothing: the store makes room by itself."""
+
+    def _is_mgmt(self, name):
+        count_name = os.path.basename(self._get_filename(self._fs_count_file))
+        return name == count_name or name.endswith(self._fs_transaction_suffix)
+
+    def _get_filename(self, key):
+        name = key.encode("utf-8") if isinstance(key, str) else bytes(key)
+        return os.path.join(self._path, self._hash_method(name).hexdigest())
+
+    def _list_dir(self):
+        """The names of all live entries, as `_get_filename` gives them."""
+        return [self._get_filename(key) for key in self.keys()]
+
+    @own
+    def _normalize_timeout(self, timeout):
+        timeout = self.default_timeout if timeout is None else seconds_of(timeout)
+        return int(time() + timeout) if timeout != 0 else 0

@@ -1,0 +1,405 @@
+"""redis_cache.py - RedisCache: on the C library's own client, or on one that was handed in.
+
+With an address, the library talks to the server. With an object like redis.Redis, or when one is put
+into `_write_client` or `_read_client` later (as Flask-Caching's Sentinel and Cluster classes do),
+calls go through that object, by the methods that cachelib called and no others. What lies on the
+server is the same in both ways, and the same as with cachelib.
+"""
+
+import math
+from urllib.parse import quote
+
+from . import _jaycache
+from .base import StoreCache, own, seconds_of
+from .local_caches import clear_prefix
+from .serializers import RedisSerializer, ValkeySerializer
+
+Store = _jaycache.Store
+#: Keyword arguments of redis.Redis that the library's client has, and how it calls them.
+KNOWN = {"client_name", "max_connections", "socket_timeout", "socket_connect_timeout"}
+KNOWN |= {"username", "ssl", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "unix_socket_path"}
+GLOB = str.maketrans({character: "\\" + character for character in "*?[]\\"})
+
+
+def _milliseconds(seconds):
+    return max(1, math.ceil(seconds * 1000))
+
+
+class RedisCache(StoreCache):
+    """A cache on a Redis or Valkey server.
+
+    :param host: the address of the server, a URL (`redis://`, `rediss://`, `redis+unix://`), or an
+                 object like redis.Redis.
+    :param port: the server's port.
+    :param password: the password, if it wants one.
+    :param db: the number of the database.
+    :param default_timeout: seconds that an entry lives by default; 0: for ever.
+    :param key_prefix: stands before every key; a text, or a function that returns one.
+    :param serializer: how values become bytes; by default integers are digits, and all else '!' and a
+                       pickle.
+    :param secret_key: a key, or a list of keys, to sign every value with.
+    :param check_connection: True: RuntimeError if the server does not answer now.
+    :param kwargs: arguments of redis.Redis. With one that the library does not know, a redis.Redis is
+                   made and used.
+    """
+
+    serializer = RedisSerializer()
+    _form = _jaycache.PY_REDIS
+    _traits = _jaycache.PY_LISTS_MISSES
+    _normalizes_to_date = False
+    _counting = 2
+    _reader = None
+    _writer = None
+    _spare = None
+
+    def __init__(
+        self,
+        host="localhost",
+        port=6379,
+        password=None,
+        db=0,
+        default_timeout=300,
+        key_prefix=None,
+        ignore_delete_many_errors=True,
+        *,
+        serializer=None,
+        secret_key=None,
+        check_connection=False,
+        **kwargs,
+    ):
+        self._setup(
+            default_timeout,
+            serializer,
+            secret_key,
+            ignore_delete_many_errors=ignore_delete_many_errors,
+        )
+        self.key_prefix = key_prefix or ""
+        if host is None:
+            raise ValueError("RedisCache host parameter may not be None")
+        if kwargs.get("decode_responses"):
+            raise ValueError("decode_responses is not supported by RedisCache.")
+        self._address = dict(host=host, port=port, password=password, db=db, **kwargs)
+        if not isinstance(host, str):
+            self._reader = self._writer = host
+        elif set(kwargs) <= KNOWN or "://" in host:
+            self._open(*self._url(**self._address), self._form, self._traits)
+        else:
+            self._reader = self._writer = self._make_client()
+        if check_connection:
+            self._check_connection()
+
+    @staticmethod
+    def _url(host, port, password, db, username=None, ssl=False, unix_socket_path=None, **kwargs):
+        options = {
+            "client_name": kwargs.get("client_name"),
+            "connections": kwargs.get("max_connections"),
+            "tls_ca": kwargs.get("ssl_ca_certs"),
+            "tls_cert": kwargs.get("ssl_certfile"),
+            "tls_key": kwargs.get("ssl_keyfile"),
+        }
+        if kwargs.get("socket_timeout"):
+            options["deadline"] = _milliseconds(kwargs["socket_timeout"])
+        if kwargs.get("socket_connect_timeout"):
+            options["connect_deadline"] = _milliseconds(kwargs["socket_connect_timeout"])
+        if "://" in host:
+            return host, options
+        login = ""
+        if password:
+            login = f"{quote(username or '', safe='')}:{quote(password, safe='')}@"
+        place = unix_socket_path or (host if host.startswith("/") else None)
+        if place:
+            options["db"] = db
+            return f"redis+unix://{login}{quote(place)}", options
+        if ":" in host and not host.startswith("["):
+            host = f"[{host}]"
+        return f"{'rediss' if ssl else 'redis'}://{login}{host}:{port}/{db}", options
+
+    def _make_client(self):
+        try:
+            import redis
+        except ImportError as error:
+            raise RuntimeError("no redis module found") from error
+        address = self._address
+        if "://" in address["host"]:
+            return redis.Redis.from_url(address["host"].replace("redis+unix", "unix"))
+        if address["host"].startswith("/"):
+            address = dict(address, unix_socket_path=address["host"])
+        return redis.Redis(**address)
+
+    def _check_connection(self):
+        try:
+            if self._writer is None:
+                Store.has(self, "ping")
+            else:
+                self._writer.ping()
+                if self._reader is not self._writer:
+                    self._reader.ping()
+        except Exception as error:
+            raise RuntimeError(f"could not connect to Redis: {error}") from error
+
+    # -- the clients, as subclasses know them -------------------------------------------------
+
+    def _spare_client(self):
+        """A redis.Redis of the same server, for those who ask for one; it serves no calls of ours."""
+        if self._spare is None:
+            self._spare = self._make_client()
+        return self._spare
+
+    @property
+    def _write_client(self):
+        return self._writer if self._writer is not None else self._spare_client()
+
+    @_write_client.setter
+    def _write_client(self, client):
+        self._writer = client
+        if self._reader is None:
+            self._reader = client
+
+    @property
+    def _read_client(self):
+        return self._reader if self._reader is not None else self._spare_client()
+
+    @_read_client.setter
+    def _read_client(self, client):
+        self._reader = client
+        if self._writer is None:
+            self._writer = client
+
+    _client = _write_client
+
+    # -- what is stored -------------------------------------------------------------------------
+
+    @own
+    def _normalize_timeout(self, timeout):
+        timeout = self.default_timeout if timeout is None else seconds_of(timeout)
+        return -1 if timeout == 0 else timeout
+
+    @own
+    def dump_object(self, value):
+        """The bytes of a value. A subclass may have its own."""
+        return self._dumps(value)
+
+    @own
+    def load_object(self, value):
+        """The value of bytes, or of None. A subclass may have its own."""
+        return self._loads(value) if value is not None else None
+
+    def _codec(self):
+        dumps, loads, digits = super()._codec()
+        self._dumps = dumps or self.serializer.dumps
+        self._loads = loads or self.serializer.loads
+        if not hasattr(type(self).dump_object, "jaycache_own") or "dump_object" in self.__dict__:
+            dumps, digits = self.dump_object, False
+        if not hasattr(type(self).load_object, "jaycache_own") or "load_object" in self.__dict__:
+            loads, digits = self.load_object, False
+        return dumps, loads, digits
+
+    def _pack(self, value):
+        self._codec()
+        data = self.dump_object(value)
+        if data is None:
+            raise ValueError("the serializer cannot write this value")
+        return data
+
+    def _name(self, key):
+        key = key() if callable(key) else key
+        return self._get_prefix() + (key.decode() if isinstance(key, bytes) else str(key))
+
+    def _seconds(self, timeout):
+        """For a client: -1: never expires; 0: already expired."""
+        seconds = self._normalize_timeout(timeout)
+        if seconds == -1 and timeout != -1:
+            return -1
+        return math.ceil(seconds) if seconds > 0 else 0
+
+    # -- the interface --------------------------------------------------------------------------
+
+    @own
+    def get(self, key):
+        if self._writer is None:
+            return Store.get(self, key)
+        self._codec()
+        return self.load_object(self._reader.get(self._name(key)))
+
+    def get_many(self, *keys):
+        if self._writer is None:
+            return Store.get_many(self, *keys)
+        self._codec()
+        values = self._reader.mget([self._name(key) for key in keys]) if keys else []
+        return [self.load_object(value) for value in values]
+
+    @own
+    def set(self, key, value, timeout=None):
+        if self._writer is None:
+            return Store.set(self, key, value, timeout)
+        name, data, seconds = self._name(key), self._pack(value), self._seconds(timeout)
+        if seconds == -1:
+            return self._writer.set(name=name, value=data)
+        if seconds == 0:
+            self._writer.delete(name)
+            return True
+        return self._writer.setex(name=name, value=data, time=seconds)
+
+    def add(self, key, value, timeout=None):
+        if self._writer is None:
+            return Store.add(self, key, value, timeout)
+        name, data, seconds = self._name(key), self._pack(value), self._seconds(timeout)
+        created = self._writer.setnx(name=name, value=data)
+        if created and seconds == 0:
+            self._writer.delete(name)
+        elif created and seconds != -1:
+            self._writer.expire(name=name, time=seconds)
+        return bool(created)
+
+    def set_many(self, mapping, timeout=None):
+        if self._writer is None:
+            return Store.set_many(self, mapping, timeout)
+        pairs = list(mapping.items() if hasattr(mapping, "items") else mapping)
+        seconds = self._seconds(timeout)
+        pipe = self._writer.pipeline(transaction=False)
+        for key, value in pairs:
+            if seconds == -1:
+                pipe.set(name=self._name(key), value=self._pack(value))
+            elif seconds == 0:
+                pipe.delete(self._name(key))
+            else:
+                pipe.setex(name=self._name(key), value=self._pack(value), time=seconds)
+        done = pipe.execute()
+        return [key for (key, _), ok in zip(pairs, done) if ok or seconds == 0]
+
+    @own
+    def delete(self, key):
+        if self._writer is None:
+            return Store.delete(self, key)
+        return bool(self._writer.delete(self._name(key)))
+
+    def delete_many(self, *keys):
+        if self._writer is None:
+            return StoreCache.delete_many(self, *keys)
+        if not keys:
+            return []
+        self._writer.delete(*[self._name(key) for key in keys])
+        return [key for key in keys if not self.has(key)]
+
+    def has(self, key):
+        if self._writer is None:
+            return Store.has(self, key)
+        return bool(self._reader.exists(self._name(key)))
+
+    def clear(self):
+        if self._writer is None:
+            return self._clear_native()
+        prefix = self._get_prefix()
+        if not prefix:
+            return bool(self._writer.flushdb())
+        names = self._reader.keys(prefix.translate(GLOB) + "*")
+        return bool(self._writer.delete(*names)) if names else False
+
+    def _clear_native(self):
+        prefix = self._get_prefix()
+        if not prefix:
+            return Store.clear(self)
+        if len(prefix.encode()) > 1024:
+            return clear_prefix(self)
+        url, options = self._url(**self._address)
+        with PrefixStore() as store:
+            store._open(url, dict(options, prefix=prefix), self._form, 0)
+            return Store.clear(store)
+
+    def inc(self, key, delta=1):
+        if self._writer is None:
+            return Store.inc(self, key, delta)
+        return self._writer.incr(name=self._name(key), amount=delta)
+
+    def dec(self, key, delta=1):
+        if self._writer is None:
+            return Store.dec(self, key, delta)
+        return self._writer.incr(name=self._name(key), amount=-delta)
+
+
+class PrefixStore(StoreCache):
+    """One more handle on the same server, whose prefix is the library's business: for clear."""
+
+    serializer = RedisSerializer()
+
+
+class ValkeyCache(RedisCache):
+    """RedisCache by another name."""
+
+    serializer = ValkeySerializer()
+
+
+class RedisSentinelCache(RedisCache):
+    """A cache on the servers that Sentinels watch over, by the package redis.
+
+    :param sentinels: a list of (host, port), or an object like redis.sentinel.Sentinel.
+    :param master: the name of the set of servers.
+    """
+
+    def __init__(
+        self,
+        sentinels=None,
+        master=None,
+        password=None,
+        db=0,
+        default_timeout=300,
+        key_prefix="",
+        *,
+        check_connection=False,
+        **kwargs,
+    ):
+        if not sentinels:
+            raise ValueError("sentinels is required")
+        if kwargs.get("decode_responses"):
+            raise ValueError("decode_responses is not supported by RedisCache.")
+        names = ("serializer", "secret_key", "ignore_delete_many_errors")
+        base = {name: kwargs.pop(name) for name in names if name in kwargs}
+        if not hasattr(sentinels, "master_for"):
+            import redis.sentinel
+
+            own_names = {n: v for n, v in kwargs.items() if n.startswith("sentinel_")}
+            rest = {n: v for n, v in kwargs.items() if n not in own_names}
+            sentinels = redis.sentinel.Sentinel(
+                sentinels=sentinels,
+                password=password,
+                db=db,
+                sentinel_kwargs={n[len("sentinel_") :]: v for n, v in own_names.items()},
+                **rest,
+            )
+        writer = sentinels.master_for(master)
+        super().__init__(writer, default_timeout=default_timeout, key_prefix=key_prefix, **base)
+        self._read_client = sentinels.slave_for(master)
+        if check_connection:
+            self._check_connection()
+
+
+class RedisClusterCache(RedisCache):
+    """A cache on a Redis Cluster, by the package redis.
+
+    :param cluster: the nodes, as "host:port,host:port", or an object like redis.RedisCluster.
+    """
+
+    def __init__(
+        self, cluster="", password="", default_timeout=300, key_prefix="", *, redis_url=None, **kwargs
+    ):
+        if not cluster and not redis_url:
+            raise ValueError("cluster is required, or redis_url")
+        if kwargs.get("decode_responses"):
+            raise ValueError("decode_responses is not supported by RedisCache.")
+        names = ("serializer", "secret_key", "ignore_delete_many_errors", "check_connection")
+        base = {name: kwargs.pop(name) for name in names if name in kwargs}
+        if isinstance(cluster, str):
+            cluster = self._make_cluster(cluster, redis_url, password, kwargs)
+        super().__init__(cluster, default_timeout=default_timeout, key_prefix=key_prefix, **base)
+
+    @staticmethod
+    def _make_cluster(cluster, redis_url, password, kwargs):
+        nodes = [node.strip().rsplit(":", 1) for node in cluster.split(",") if node.strip()]
+        if any(len(node) != 2 for node in nodes):
+            raise ValueError("Please give the correct cluster argument: host1:port1,host2:port2")
+        from redis.cluster import ClusterNode, RedisCluster
+
+        if redis_url:
+            return RedisCluster.from_url(redis_url, password=password or None, **kwargs)
+        start = [ClusterNode(host, int(port)) for host, port in nodes]
+        return RedisCluster(startup_nodes=start, password=password or None, **kwargs)
