@@ -5,9 +5,9 @@
 #include "core/emulate.h"
 #include "util/decimal.h"
 
-/* Whether a read needs nothing but the backend's function: no prefix, and the backend counts. */
+/* Whether a read needs nothing but the backend's function, and counting: there is no prefix. */
 static inline bool is_simple(const jay_cache *cache) {
-    return cache->prefix_size == 0 && !cache->counts;
+    return cache->prefix_size == 0;
 }
 
 /* The long way, as get_into below. */
@@ -33,6 +33,7 @@ int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_v
     local.code = JAY_OK;
     int status = cache->ops->get(cache->backend, key, key_size, ret_value, &local);
     if (status == JAY_OK) jayi_view_out(cache, ret_value);
+    if (cache->counts) jayi_count_lookup(cache, status);
     return jayi_finish(cache, status, &local, error);
 }
 
@@ -75,6 +76,7 @@ int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffe
     local.code = JAY_OK;
     int status =
         cache->ops->get_into(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
+    if (cache->counts) jayi_count_lookup(cache, status);
     return jayi_finish(cache, status, &local, error);
 }
 
