@@ -5,9 +5,10 @@
  *     bench_memcached [--json] [--rounds N] [--slot-ms N] [--only TEXT]
  *
  * It starts a server on a unix socket in a temporary folder. Every cell runs for a slot in every
- * round, one after another, so that ratios are of runs side by side. The bare loops speak what is
- * fastest for them: one `get` with all keys, and `ms` commands sent in one buffer. They leave a
- * value where it was received; Jaycache gives each as a view of its own.
+ * round, one after another, so that ratios are of runs side by side. The bare loops send the same
+ * commands, in one write, and take the replies apart as far as every client must: the heads are
+ * read and compared, the values counted. They leave a value where it was received; Jaycache gives
+ * each as a view of its own.
  */
 #include <errno.h>
 #include <signal.h>
@@ -136,14 +137,25 @@ static size_t receive_until(const char *end, size_t at_least) {
     }
 }
 
+/* A number at a place, which moves on behind it. */
+static size_t take_number(const char **at) {
+    size_t number = 0;
+    while (**at >= '0' && **at <= '9') number = number * 10 + (size_t)(*(*at)++ - '0');
+    return number;
+}
+
 static uint64_t raw_get(size_t size, uint64_t at) {
     char request[64];
-    size_t key = at % KEYS;
-    memcpy(request, "get ", 4);
-    memcpy(request + 4, all.keys[key], all.key_sizes[key]);
-    memcpy(request + 4 + all.key_sizes[key], "\r\n", 2);
-    send_all(request, 6 + all.key_sizes[key]);
-    receive_until("END\r\n", size);
+    size_t key = at % KEYS, key_size = all.key_sizes[key];
+    memcpy(request, "mg ", 3);
+    memcpy(request + 3, all.keys[key], key_size);
+    memcpy(request + 3 + key_size, " v f\r\n", 6);
+    send_all(request, 9 + key_size);
+    size_t have = receive_until("\r\n", size + 4);
+    const char *reply = all.buffer + 3;
+    if (memcmp(all.buffer, "VA ", 3) != 0 || take_number(&reply) != size ||
+        memcmp(reply, " f0\r\n", 5) != 0 || reply + 5 + size + 2 != all.buffer + have)
+        stop("a bare get finds no value");
     return 1;
 }
 
@@ -164,8 +176,8 @@ static uint64_t raw_set(size_t size, uint64_t at) {
 static uint64_t raw_get_many(size_t size, uint64_t at) {
     static char request[8192];
     char *to = request;
-    memcpy(to, "get", 3);
-    to += 3;
+    memcpy(to, "gets", 4);
+    to += 4;
     for (size_t i = 0; i < BATCH; i++) {
         size_t key = (at + i) % KEYS;
         *to++ = ' ';
@@ -174,7 +186,22 @@ static uint64_t raw_get_many(size_t size, uint64_t at) {
     }
     memcpy(to, "\r\n", 2);
     send_all(request, (size_t)(to + 2 - request));
-    receive_until("END\r\n", size * BATCH);
+    size_t have = receive_until("END\r\n", size * BATCH);
+    const char *reply = all.buffer;
+    for (size_t i = 0; i < BATCH; i++) {
+        size_t key = (at + i) % KEYS;
+        if (memcmp(reply, "VALUE ", 6) != 0 ||
+            memcmp(reply + 6, all.keys[key], all.key_sizes[key]) != 0)
+            stop("a bare batch does not find a key");
+        reply += 6 + all.key_sizes[key] + 1;
+        (void)take_number(&reply);
+        reply++;
+        size_t value_size = take_number(&reply);
+        reply++;
+        (void)take_number(&reply);
+        reply += 2 + value_size + 2;
+    }
+    if (reply + 5 != all.buffer + have) stop("a bare batch is of another size");
     return BATCH;
 }
 
@@ -185,7 +212,10 @@ static uint64_t raw_set_many(size_t size, uint64_t at) {
     size_t used = 0;
     for (size_t i = 0; i < BATCH; i++) used += put_set(request + used, (at + i) % KEYS, size);
     send_all(request, used);
-    receive_until("\r\n", BATCH * strlen("HD\r\n"));
+    size_t have = receive_until("\r\n", BATCH * strlen("HD\r\n"));
+    for (size_t i = 0; i < have; i += 4) {
+        if (memcmp(all.buffer + i, "HD\r\n", 4) != 0) stop("a bare batch is not stored");
+    }
     return BATCH;
 }
 

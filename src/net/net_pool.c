@@ -177,18 +177,25 @@ static void wake_waiter(jayi_pool *pool) {
     pthread_cond_signal(&pool->freed);
 }
 
+/* The idle link that was used last. Under the lock. */
+static jayi_link *pop_idle(jayi_pool *pool) {
+    jayi_link *link = pool->idle;
+    pool->idle = link->next_idle;
+    link->is_in_use = true;
+    pool->in_use++;
+    return link;
+}
+
 /* Takes an idle link, or a slot for a new one (*ret_link is then NULL). Under the lock. */
 static bool take_idle(jayi_pool *pool, jayi_link **ret_link) {
-    jayi_link *link = pool->idle;
-    if (link == NULL && pool->open_count >= pool->plan.max_links) return false;
-    if (link == NULL) {
-        pool->open_count++;
+    if (pool->idle == NULL && pool->open_count >= pool->plan.max_links) return false;
+    *ret_link = NULL;
+    if (pool->idle != NULL) {
+        *ret_link = pop_idle(pool);
     } else {
-        pool->idle = link->next_idle;
-        link->is_in_use = true;
+        pool->open_count++;
+        pool->in_use++;
     }
-    pool->in_use++;
-    *ret_link = link;
     if (pool->strikes >= JAYI_STRIKES_OUT) pool->is_probing = true;
     return true;
 }
@@ -337,13 +344,25 @@ static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, bool 
     return status;
 }
 
+/* Whether there is an idle link and nobody to mind; the usual case. */
+static bool is_quiet(const jayi_pool *pool) {
+    return pool->idle != NULL && pool->strikes == 0 && pool->hungry == 0 && pool->crowded == 0 &&
+           pool->in_use + pool->seats_taken < pool->plan.max_links;
+}
+
 static int acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, bool may_ride,
                    jayi_link **ret_link, jay_error *error) {
     for (;;) {
         jayi_link *link = NULL;
         pthread_mutex_lock(&pool->lock);
         if (pool->orphans != NULL) free_orphans(pool);
-        int status = take_link(pool, now_ms, deadline_ms, may_ride, &link, error);
+        int status = JAY_OK;
+        if (is_quiet(pool)) {
+            link = pop_idle(pool);
+            link->was_awaited = false;
+        } else {
+            status = take_link(pool, now_ms, deadline_ms, may_ride, &link, error);
+        }
         pthread_mutex_unlock(&pool->lock);
         if (status != JAY_OK) return status;
         if (link == NULL) {
@@ -389,7 +408,7 @@ void jayi_link_release(jayi_link *link, int64_t now_ms) {
     pool->strikes = pool->pauses = 0;
     pool->is_probing = false;
     make_idle(link);
-    wake_next(pool);
+    if (pool->queue != NULL || pool->waiting > 0) wake_next(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 

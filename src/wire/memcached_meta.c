@@ -28,8 +28,8 @@ static size_t encode_base64(const unsigned char *from, size_t size, char *to) {
     return (size_t)(to - begin);
 }
 
-/* Whether the protocol carries eight bytes as they are. */
-static bool has_only_plain(const unsigned char *raw) {
+/* Bits that are set where the protocol does not carry eight bytes as they are. */
+static uint64_t find_others(const unsigned char *raw) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t bytes;
     memcpy(&bytes, raw, 8);
@@ -37,7 +37,7 @@ static bool has_only_plain(const unsigned char *raw) {
      * much, in a byte above one that is found rightly, but never too little. */
     uint64_t rubouts = bytes ^ (ones * 0x7f);
     uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
-    return ((low | rubout) & tops) == 0;
+    return (low | rubout) & tops;
 }
 
 static bool is_plain(const unsigned char *raw, size_t size) {
@@ -47,10 +47,9 @@ static bool is_plain(const unsigned char *raw, size_t size) {
         }
         return true;
     }
-    for (size_t i = 0; i + 8 < size; i += 8) {
-        if (!has_only_plain(raw + i)) return false;
-    }
-    return has_only_plain(raw + size - 8);
+    uint64_t others = find_others(raw + size - 8);
+    for (size_t i = 0; i + 8 < size; i += 8) others |= find_others(raw + i);
+    return others == 0;
 }
 
 void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
@@ -83,9 +82,9 @@ void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key) 
 /* ---- commands ---- */
 
 static char *put_text(char *to, const char *text) {
-    size_t size = strlen(text);
-    memcpy(to, text, size);
-    return to + size;
+    /* They are short. */
+    while (*text != '\0') *to++ = *text++;
+    return to;
 }
 
 static char *put_key(char *to, const char *command, const jayi_mc_key *key) {
@@ -285,7 +284,24 @@ static const char *take_short_code(const char *at, const char *end, enum jayi_mc
     return at + 2;
 }
 
+/* "VA 1024 f0", the usual reply, in one pass: its length with its end, or 0 when it is another. */
+static int parse_usual(const char *data, size_t size, jayi_mc_reply *ret_reply) {
+    /* Room for a number of nine digits, which cannot overflow, and the rest. */
+    if (size < 3 + 9 + 5 || memcmp(data, "VA ", 3) != 0) return 0;
+    const char *at = data + 3;
+    uint32_t number = 0, digit;
+    while ((digit = (uint32_t)(unsigned char)*at - '0') <= 9 && at < data + 12) {
+        number = number * 10 + digit;
+        at++;
+    }
+    if (at == data + 3 || memcmp(at, " f0\r\n", 5) != 0) return 0;
+    *ret_reply = (jayi_mc_reply){.code = JAYI_MC_VA, .has_value = true, .value_size = number};
+    return (int)(at - data) + 5;
+}
+
 int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
+    int usual = parse_usual(data, size, ret_reply);
+    if (usual > 0) return usual;
     size_t most = size < JAYI_MC_REPLY_MAX ? size : JAYI_MC_REPLY_MAX;
     const char *newline = most > 0 ? memchr(data, '\n', most) : NULL;
     if (newline == NULL) return size < JAYI_MC_REPLY_MAX ? 0 : -1;

@@ -64,6 +64,7 @@ static void set_generation(mc_call *call, uint64_t generation) {
 
 mc_server *jayi_mc_server_of(jay_backend *backend, const void *key, size_t key_size,
                              int64_t now_ms) {
+    if (backend->server_count == 1) return backend->servers;
     mc_server *first = &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, 0)];
     if (!backend->fails_over || !jayi_pool_is_out(&first->pool, now_ms)) return first;
     for (size_t skip = 1; skip < backend->server_count; skip++) {
@@ -198,8 +199,8 @@ static int garbled(const mc_call *call) {
 static int read_head(mc_call *call, jayi_mc_reply *ret_reply) {
     jayi_link *link = call->link;
     for (;;) {
-        int used =
-            jayi_mc_parse(link->in + link->in_begin, link->in_end - link->in_begin, ret_reply);
+        size_t have = link->in_end - link->in_begin;
+        int used = have > 0 ? jayi_mc_parse(link->in + link->in_begin, have, ret_reply) : 0;
         if (used < 0) return garbled(call);
         if (used > 0) {
             link->in_begin += (size_t)used;
@@ -220,7 +221,16 @@ static int take_line_end(mc_call *call) {
 }
 
 int jayi_mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
+    jayi_link *link = call->link;
     size_t size = (size_t)reply->value_size;
+    const char *at = link->in + link->in_begin;
+    /* The usual case: it has arrived whole. */
+    if (size + 2 <= link->in_end - link->in_begin && memcmp(at + size, "\r\n", 2) == 0) {
+        if (size > 0) memcpy(to, at, size);
+        link->in_begin += size + 2;
+        call->is_clean = true;
+        return JAY_OK;
+    }
     int status = jayi_link_read(call->link, to, size, call->deadline_ms, call->error);
     if (status == JAY_OK) status = take_line_end(call);
     call->is_clean = status == JAY_OK;
