@@ -1,8 +1,9 @@
 /*
  * digest.h - MD5, which other clients spread keys over servers with, SHA-1, which Redis servers
- * know, and SHA-256, which stands for keys that are too long for a protocol. None guards a secret here. They are the project's own
- * because they are needed where there is no OpenSSL (it is optional), and MD5 also where OpenSSL
- * refuses it (FIPS), and because a digest a key is on the way of each call.
+ * know, and SHA-256, which stands for keys that are too long for a protocol. None guards a secret
+ * here. They are the project's own because they are needed where there is no OpenSSL (it is
+ * optional), and MD5 also where OpenSSL refuses it (FIPS), and because a digest a key is on the way
+ * of each call.
  */
 #ifndef JAYI_DIGEST_H
 #define JAYI_DIGEST_H

@@ -105,7 +105,11 @@ void redis_group_start_cluster(redis_group *group, const char *node_timeout_ms) 
         redis_group_await(group, i, "CLUSTER INFO", "cluster_state:ok");
         if (i >= MASTERS) redis_group_await(group, i, "INFO replication", "master_link_status:up");
     }
-    for (size_t i = 0; i < MASTERS; i++) redis_group_await(group, i, "CLUSTER SLOTS", "127.0.0.1");
+    /* That one is a replica the others hear last. */
+    for (size_t i = 0; i < group->count * MASTERS; i++) {
+        snprintf(line, sizeof line, ":%d", group->servers[MASTERS + i % MASTERS].port);
+        redis_group_await(group, i / MASTERS, "CLUSTER SLOTS", line);
+    }
     name_nodes(group, 0, group->count);
 }
 

@@ -3,9 +3,9 @@
  *
  * A script goes by its SHA-1 (EVALSHA); a server that does not know it yet gets its text (EVAL).
  *
- * Values lie on the server as they are, so an entry's version is a hash of its value that servers do
- * not know. cas looks the value up, compares versions, and then has a script compare what there is
- * with the SHA-1 of what was found, and store: two round trips, each of which may go to another
+ * Values lie on the server as they are, so an entry's version is a hash of its value that servers
+ * do not know. cas looks the value up, compares versions, and then has a script compare what there
+ * is with the SHA-1 of what was found, and store: two round trips, each of which may go to another
  * node of a cluster, and nothing is left behind on the server in between.
  */
 #include <string.h>

@@ -206,9 +206,11 @@ static bool may_deal_again(rd_batch *batch, int turn) {
     if (turn >= TURNS_MAX + batch->backend->plan.max_links) return false;
     if (batch->was_closed) return true;
     if (batch->backend->layout == RD_ONE) return false;
-    if (batch->was_lost)
-        return jayi_rd_refresh(batch->backend, batch->edition, batch->deadline_ms, NULL);
-    return !batch->must_pause || jayi_rd_pause(&batch->pauses, batch->deadline_ms);
+    if (batch->was_lost &&
+        jayi_rd_refresh(batch->backend, batch->edition, batch->deadline_ms, NULL))
+        return true;
+    if (batch->must_pause) return jayi_rd_pause(&batch->pauses, batch->deadline_ms);
+    return !batch->was_lost;
 }
 
 /* Items whose slot is being moved, each by a call of its own. */

@@ -25,11 +25,18 @@ int64_t jayi_rd_share_of(int64_t deadline_ms) {
     return now_ms + (share_ms > SHARE_MIN_MS ? share_ms : SHARE_MIN_MS);
 }
 
+static int64_t pause_of(int pauses) {
+    int64_t pause_ms = PAUSE_FIRST_MS << pauses;
+    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+}
+
+static bool may_pause(int pauses, int64_t deadline_ms) {
+    return pauses < PAUSES_MAX && jayi_clock_ms() + pause_of(pauses) < deadline_ms;
+}
+
 bool jayi_rd_pause(int *pauses, int64_t deadline_ms) {
-    if (*pauses == PAUSES_MAX) return false;
-    int64_t pause_ms = PAUSE_FIRST_MS << (*pauses)++;
-    if (pause_ms > PAUSE_MAX_MS) pause_ms = PAUSE_MAX_MS;
-    if (jayi_clock_ms() + pause_ms >= deadline_ms) return false;
+    if (!may_pause(*pauses, deadline_ms)) return false;
+    int64_t pause_ms = pause_of((*pauses)++);
     const struct timespec time = {.tv_nsec = (long)pause_ms * 1000000};
     nanosleep(&time, NULL);
     return true;
@@ -189,11 +196,12 @@ static bool goes_on_after(rd_call *call, int *status, const jayi_resp_head *head
         *status = follow(call, head, what == RD_ASK);
         return *status == JAY_OK;
     }
-    if (what == RD_STALE && !jayi_rd_refresh(call->backend, call->edition, call->deadline_ms, NULL))
-        what = RD_PAUSE;
-    if (what == RD_PAUSE && !jayi_rd_pause(&call->pauses, call->deadline_ms)) return false;
-    atomic_store_explicit(&call->backend->nodes.is_suspect, true, memory_order_relaxed);
+    if (!may_pause(call->pauses, call->deadline_ms)) return false;
+    /* First of all without the link: who asks for a map may need it. */
     part(call);
+    atomic_store_explicit(&call->backend->nodes.is_suspect, true, memory_order_relaxed);
+    if (what == RD_PAUSE || !jayi_rd_refresh(call->backend, call->edition, call->deadline_ms, NULL))
+        (void)jayi_rd_pause(&call->pauses, call->deadline_ms);
     *status = reach(call);
     return *status == JAY_OK;
 }

@@ -5,7 +5,8 @@
  * the deadline of a call, and no link is held while the caller's function runs.
  *
  * A key whose slot moves from one master to another during the walk may be met on both, or on
- * neither. So a clear that finds the slots dealt otherwise at its end than at its begin walks again.
+ * neither. So a clear that finds the slots dealt otherwise at its end than at its begin walks
+ * again.
  */
 #include <stdio.h>
 #include <string.h>
