@@ -228,7 +228,7 @@ bool jayi_index_wants_chunk(const jayi_region *region, const jayi_shard *shard) 
 }
 
 void jayi_index_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk) {
-    memset(jayi_chunk_at(region, chunk), 0, jayi_chunk_bytes(region));
+    jayi_racy_zero(jayi_chunk_at(region, chunk), jayi_chunk_bytes(region));
     atomic_store_explicit(directory_entry(region, shard, jayi_peek(&shard->bucket_count)),
                           chunk + 1, memory_order_release);
     jayi_bump(&shard->chunk_bytes, jayi_chunk_bytes(region));

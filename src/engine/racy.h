@@ -37,6 +37,11 @@ static inline void jayi_racy_write(void *to, const void *from, size_t size) {
                          __ATOMIC_RELAXED);
 }
 
+static inline void jayi_racy_zero(void *to, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        __atomic_store_n((unsigned char *)to + i, (unsigned char)0, __ATOMIC_RELAXED);
+}
+
 static inline bool jayi_racy_equal(const void *shared, const void *own, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if (__atomic_load_n((const unsigned char *)shared + i, __ATOMIC_RELAXED) !=
@@ -57,6 +62,12 @@ static inline void jayi_racy_read(void *to, const void *from, size_t size) {
 static inline void jayi_racy_write(void *to, const void *from, size_t size) {
     atomic_signal_fence(memory_order_seq_cst);
     memcpy(to, from, size);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void jayi_racy_zero(void *to, size_t size) {
+    atomic_signal_fence(memory_order_seq_cst);
+    memset(to, 0, size);
     atomic_signal_fence(memory_order_seq_cst);
 }
 
