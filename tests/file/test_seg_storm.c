@@ -10,7 +10,15 @@
 
 #include "file_kit.h"
 
-enum { WORKERS = 3, KEYS = 40, VALUE_MAX = 6000, ROUNDS = 10, KILLS = 8, PAIRS = 6 };
+enum {
+    WORKERS = 3,
+    KEYS = 40,
+    VALUE_MAX = 6000,
+    ROUNDS = 10,
+    LONG_ROUNDS = 400,
+    KILLS = 8,
+    PAIRS = 6
+};
 
 static const char options[] = "layout=segments&max_bytes=300k";
 
@@ -197,7 +205,8 @@ static void nothing_stale_after_kills(void **state) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     for (unsigned i = 0; i < WORKERS * KEYS; i++) atomic_store(&shared->records[i].next, 1);
-    for (int round = 0; round < ROUNDS; round++) {
+    int rounds = getenv("JAY_TEST_LONG") != NULL ? LONG_ROUNDS : ROUNDS;
+    for (int round = 0; round < rounds; round++) {
         for (unsigned w = 0; w < WORKERS; w++) {
             jobs[w] = (job){w, seed++};
             workers[w] = shm_start(work, &jobs[w]);

@@ -134,10 +134,9 @@ static int make_plan(const jay_backend_config *config, jayi_dir_plan *ret_plan, 
 
 /* The limits may be lower now. One who may only read leaves that to others. */
 static void apply_limits(jay_backend *backend, const jayi_dir_plan *plan) {
-    if (!plan->is_items_given && !plan->is_bytes_given) return;
     if (backend->dir->layout == JAYI_LAYOUT_SEGMENTS) {
         jayi_seg_trim(backend);
-    } else {
+    } else if (plan->is_items_given || plan->is_bytes_given) {
         jayi_room_make(backend, 0, 0, NULL, NULL);
     }
 }

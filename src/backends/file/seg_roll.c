@@ -208,6 +208,7 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *er
     uint64_t needed = jayi_whole_blocks(JAYI_SEGMENT_HEADER + (uint64_t)bytes);
     uint32_t capacity = needed > store->segment_bytes ? (uint32_t)needed : store->segment_bytes;
     jayi_log_make_room(seg, capacity, false); /* there is room, but for large ones */
+    if (capacity != store->segment_bytes) jayi_segment_drop_spare(store); /* of no use for it */
     int status = make_segment(seg, current + 1, capacity, error);
     if (status != JAY_OK) return status;
     jayi_slot *next = jayi_slot_of(store, current + 1);

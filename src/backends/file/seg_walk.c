@@ -184,8 +184,10 @@ void jayi_seg_trim(const jay_backend *backend) {
     jayi_seg seg;
     jayi_seg_enter(backend, &seg);
     if (jayi_dir_lock(backend->dir, JAYI_LOCK_LOG, NULL) == JAY_OK) {
-        if (!atomic_load(&seg.store->control->is_retired))
+        if (!atomic_load(&seg.store->control->is_retired)) {
             jayi_log_make_room(&seg, UINT64_C(2) * seg.store->segment_bytes, true);
+            jayi_log_make_room(&seg, 0, false); /* whatever it takes */
+        }
         jayi_dir_unlock(backend->dir, JAYI_LOCK_LOG);
     }
     jayi_seg_leave(&seg);
