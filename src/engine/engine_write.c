@@ -192,10 +192,9 @@ static bool can_stay(const job *j, uint64_t bytes) {
  * to link it in its queue: those would have to come from memory.
  */
 static void link_instead(job *j, jayi_place place, const jay_bytes *value, uint64_t deadline_ms,
-                         uint64_t bytes) {
+                         bool stays) {
     jayi_item *old_item = j->ref.item, *new_item = jayi_item_at(j->region, place);
     jayi_place old_place = jayi_place_of(j->region, old_item);
-    bool stays = can_stay(j, bytes);
     point_to(j, place);
     /* As of any item that was unlinked: nobody reads it any more whose reading counts. */
     if (stays && !jayi_is_pinned(j->region, old_place)) {
@@ -210,21 +209,24 @@ static void link_instead(job *j, jayi_place place, const jay_bytes *value, uint6
 }
 
 /* Has what storing will write to brought in. */
-static void prefetch_entry(const job *j, uint64_t bytes) {
-    if (!can_stay(j, bytes)) {
+static void prefetch_entry(const job *j, uint64_t bytes, bool stays) {
+    const unsigned char *item = (const unsigned char *)j->ref.item;
+    if (stays) {
+        __builtin_prefetch(item + JAYI_LINE, 1);
+        __builtin_prefetch(item + 2 * JAYI_LINE, 1);
+        __builtin_prefetch(item + bytes - 1, 1);
+    } else {
         jayi_list_prefetch(j->region, j->ref.item);
-        return;
     }
-    for (uint64_t at = JAYI_LINE; at < bytes + JAYI_LINE; at += JAYI_LINE)
-        __builtin_prefetch((const unsigned char *)j->ref.item + (at < bytes ? at : bytes - 1), 1);
 }
 
 /* Stores a value under the job's key, whose entry (if any) the job has found. */
 static int store(job *j, const jay_bytes *value, uint64_t deadline_ms) {
     uint64_t bytes = jayi_block_bytes(j->key.size, value->size);
     uint64_t unlinks = j->shard->unlinks;
+    bool stays = can_stay(j, bytes);
     if (j->has_entry) {
-        prefetch_entry(j, bytes);
+        prefetch_entry(j, bytes, stays);
     } else {
         jayi_sampling_insert(j->region, j->token, j->hash, bytes);
         make_room(j);
@@ -235,14 +237,17 @@ static int store(job *j, const jay_bytes *value, uint64_t deadline_ms) {
         place = jayi_space_take(j->region, j->shard, j->token, bytes, j->now_ms);
     if (place == 0) return no_room(j, bytes);
     /* Eviction may have taken the entry itself. */
-    if (j->has_entry && j->shard->unlinks != unlinks) find_entry(j);
+    if (j->has_entry && j->shard->unlinks != unlinks) {
+        find_entry(j);
+        stays = can_stay(j, bytes);
+    }
     uint64_t kept =
         jayi_space_is_run(j->region, bytes)
             ? JAYI_FLAG_RUN
             : jayi_peek(&jayi_item_at(j->region, place)->state) & JAYI_FLAG_PREVIOUS_FREE;
     write_item(j, place, next_version(j->shard), value, deadline_ms, kept);
     if (j->has_entry) {
-        link_instead(j, place, value, deadline_ms, bytes);
+        link_instead(j, place, value, deadline_ms, stays);
     } else if (!link_new(j, place)) {
         jayi_space_give(j->region, j->shard, place);
         return no_room(j, bytes);
