@@ -64,7 +64,7 @@ static PyObject *each(PyObject *object, const char *method, PyObject *const *arg
     PyObject *keys = PyTuple_New(nargs);
     if (keys == NULL) return NULL;
     for (Py_ssize_t i = 0; i < nargs; i++) PyTuple_SET_ITEM(keys, i, Py_NewRef(args[i]));
-    PyObject *answer = PyObject_CallMethod(object, method, "O", keys);
+    PyObject *answer = PyObject_CallMethod(object, method, "(O)", keys);
     Py_DECREF(keys);
     return answer;
 }
@@ -75,7 +75,7 @@ static int view_to_item(py_store *self, batch *b, Py_ssize_t i, PyObject *key,
         *ret_item = py_decode(self, b->views[i].data, b->views[i].size,
                               jay_value_flags(&b->views[i]));
     else if (self->traits & PY_MISS_HOOK)
-        *ret_item = PyObject_CallMethod((PyObject *)self, "_missed", "O", key);
+        *ret_item = PyObject_CallMethod((PyObject *)self, "_missed", "(O)", key);
     else
         *ret_item = Py_NewRef(Py_None);
     return *ret_item != NULL ? 0 : -1;

@@ -23,7 +23,7 @@ PyObject *py_failed(py_store *self, int status, const jay_error *error, PyObject
     }
     PyObject *made = py_error_make(self->st, status, error);
     if (made == NULL) return NULL;
-    PyObject *done = PyObject_CallMethod((PyObject *)self, "_failed", "O", made);
+    PyObject *done = PyObject_CallMethod((PyObject *)self, "_failed", "(O)", made);
     Py_DECREF(made);
     if (done == NULL) return NULL;
     Py_DECREF(done);
@@ -83,7 +83,7 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
 
 static PyObject *missed(py_store *self, PyObject *key) {
     if (self->traits & PY_MISS_HOOK)
-        return PyObject_CallMethod((PyObject *)self, "_missed", "O", key);
+        return PyObject_CallMethod((PyObject *)self, "_missed", "(O)", key);
     Py_RETURN_NONE;
 }
 
@@ -234,7 +234,7 @@ static PyObject *store_set(PyObject *object, PyObject *const *args, Py_ssize_t n
     else if (py_args(write_names, 2, 4, args, nargs, kwnames, given) != 0)
         return NULL;
     if (self->traits & PY_SET_HOOK) {
-        PyObject *done = PyObject_CallMethod(object, "_setting", "O", given[0]);
+        PyObject *done = PyObject_CallMethod(object, "_setting", "(O)", given[0]);
         if (done == NULL) return NULL;
         Py_DECREF(done);
     }

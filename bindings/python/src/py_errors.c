@@ -2,7 +2,7 @@
  * py_errors.c - a class of exceptions for each failure of the library, made from its table of
  * statuses, so that a new status is there without a line of its own here.
  *
- * JAY_E_NO_MEMORY becomes NoMemoryError, a CacheError that also is the built-in exception which
+ * JAY_E_NO_MEMORY becomes CacheNoMemoryError, a CacheError that also is the built-in exception which
  * Python programs would expect (`builtin_of`).
  */
 #include <ctype.h>
@@ -10,10 +10,12 @@
 
 #include "py_store.h"
 
-/* "JAY_E_NO_MEMORY" -> "NoMemoryError" */
+/* "E_NO_MEMORY" -> "CacheNoMemoryError": no name of a built-in exception is hidden by these. */
 static void class_name(const char *status_name, char *ret_name, size_t room) {
-    size_t length = 0;
+    static const char before[] = "Cache";
+    size_t length = sizeof before - 1;
     bool begins = true;
+    memcpy(ret_name, before, length);
     for (const char *c = status_name + strlen("E_"); *c != '\0' && length + 6 < room; c++) {
         if (*c == '_') {
             begins = true;

@@ -49,7 +49,7 @@ int py_key_take(py_store *self, PyObject *object, py_key *ret_key) {
     const char *data = plain_bytes(object, &size);
     PyObject *odd = NULL;
     if (data == NULL || size == 0 || size > (Py_ssize_t)JAY_KEY_MAX_BYTES - 2048) {
-        odd = PyObject_CallMethod((PyObject *)self, "_odd_key", "O", object);
+        odd = PyObject_CallMethod((PyObject *)self, "_odd_key", "(O)", object);
         if (odd == NULL) return -1;
         if (!PyBytes_Check(odd)) {
             PyErr_SetString(PyExc_TypeError, "_odd_key must return bytes");
@@ -110,7 +110,7 @@ int py_ttl_convert(PyObject *timeout, int64_t *ret_ttl_ms) {
 
 int py_ttl_take(py_store *self, PyObject *timeout, int64_t *ret_ttl_ms) {
     if (self->asks_ttl) {
-        PyObject *ms = PyObject_CallMethod((PyObject *)self, "_asked_ttl_ms", "O",
+        PyObject *ms = PyObject_CallMethod((PyObject *)self, "_asked_ttl_ms", "(O)",
                                            timeout != NULL ? timeout : Py_None);
         if (ms == NULL) return -1;
         *ret_ttl_ms = PyLong_AsLongLong(ms);

@@ -1,0 +1,1 @@
+"""Jaycache as back ends of Flask-Caching and of Django."""

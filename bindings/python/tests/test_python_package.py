@@ -1,0 +1,72 @@
+"""The package as an archive and as a wheel, built and installed without a network."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SOURCE = os.environ.get("JAYCACHE_SOURCE", os.path.join(os.path.dirname(__file__), "../../.."))
+FOLDER = os.path.join(SOURCE, "bindings", "python")
+
+
+def run(words, **options):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=280, **options)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def copy_of_tree(place):
+    """What the archive is made from, elsewhere, so that the tree stays as it is."""
+    for part in ("src", "include", "bindings"):
+        run(["cp", "-r", os.path.join(SOURCE, part), str(place / part)])
+    return place / "bindings" / "python"
+
+
+def test_archive_wheel_and_installation(tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    folder = copy_of_tree(tree)
+    # Nothing is optimised: this is about what is in the packages.
+    environment = dict(os.environ, CFLAGS="-O0 -g0", MAX_JOBS="2")
+    environment.pop("PYTHONPATH", None)
+    run([sys.executable, "setup.py", "-q", "sdist", "-d", str(tmp_path)], cwd=folder, env=environment)
+    assert not (folder / "library").exists()
+    (archive,) = tmp_path.glob("jaycache-*.tar.gz")
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    run(["tar", "-xf", str(archive), "-C", str(unpacked), "--strip-components=1"])
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    offline = ["--no-build-isolation", "--no-index", "--no-deps", "-q"]
+    run([*pip, "wheel", *offline, "-w", str(tmp_path), str(unpacked)], env=environment)
+    (wheel,) = tmp_path.glob("*.whl")
+    place = tmp_path / "installed"
+    run([*pip, "install", *offline, "--target", str(place), str(wheel)], env=environment)
+    for name in ("py.typed", "_jaycache.pyi", "contrib/django.py"):
+        assert (place / "jaycache" / name).exists()
+    script = (
+        "import jaycache; c = jaycache.SimpleCache(); c.set('a', [1]); assert c.get('a') == [1];"
+        "print(jaycache.__file__, jaycache.__version__)"
+    )
+    where = run([sys.executable, "-c", script], cwd=place, env=dict(environment, PYTHONPATH=str(place)))
+    assert where.startswith(str(place))
+
+
+def test_types_are_declared(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    import jaycache
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(jaycache.__file__)))
+    environment = dict(os.environ, MYPYPATH=package)
+    check = [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=silent", "-c"]
+    begin = "import jaycache\nc = jaycache.SimpleCache()\n"
+    run([*check, begin + "b: bool = c.set('a', 1)"], cwd=tmp_path, env=environment)
+    wrong = subprocess.run(
+        [*check, begin + "b: bool = c.get_view('a')"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert wrong.returncode == 1 and "memoryview" in wrong.stdout, wrong.stdout + wrong.stderr
