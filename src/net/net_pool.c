@@ -200,8 +200,8 @@ static bool take_idle(jayi_pool *pool, jayi_link **ret_link) {
     return true;
 }
 
-/* Whether so many links are in use that a crowd's requests rather go together: a few that carry many
- * are faster than many that carry few. */
+/* Whether so many links are in use that a crowd's requests rather go together: a few that carry
+ * many are faster than many that carry few. */
 static bool is_busy(const jayi_pool *pool) {
     return pool->in_use >= (pool->plan.max_links + 3) / 4;
 }

@@ -11,8 +11,8 @@
  * is let through as a probe. Its success closes the breaker.
  *
  * Where threads are more than links, requests go along with others': net_ride.h. A call that must
- * have a link for itself waits for one. A link that is given back goes to whoever comes first, which
- * often is the thread that has just used it: it goes on without a switch, and at most as many
+ * have a link for itself waits for one. A link that is given back goes to whoever comes first,
+ * which often is the thread that has just used it: it goes on without a switch, and at most as many
  * waiters are woken at a time as there are free links. A waiter that has been woken in vain several
  * times goes first.
  *
@@ -32,8 +32,8 @@
 #define JAYI_LINK_IN_BYTES 65536
 #define JAYI_LINK_OUT_BYTES 65536
 
-/* What jayi_link_send or _fill return on a seat when the call needs a link for itself; what was sent
- * has been answered, if it was sent at all. */
+/* What jayi_link_send or _fill return on a seat when the call needs a link for itself; what was
+ * sent has been answered, if it was sent at all. */
 #define JAYI_LINK_NEEDED 100
 
 struct jayi_pool;
@@ -123,8 +123,8 @@ typedef struct jayi_pool {
 int jayi_pool_init(jayi_pool *pool, const jayi_pool_plan *plan, jay_error *error);
 void jayi_pool_deinit(jayi_pool *pool);
 
-/* A link, or where all are in use a seat, for one call whose requests have few and short replies. It
- * is used like a link: send with `replies` set, then fill and read, as often as need be. */
+/* A link, or in a crowd a seat, for one call whose requests have few and short replies. It is used
+ * like a link: send with `replies` set, then fill and read, as often as need be. */
 int jayi_link_board(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
                     jay_error *error);
 

@@ -1,12 +1,12 @@
 /*
  * net_ride.h - requests that go along on another thread's link.
  *
- * Where calls are more than the links of a pool, waiting for one costs a thread two switches, and
- * the server a read and a write for a single request. So a call gets a seat instead: a link without
- * a socket. What it sends there is queued, and its thread lets others run, and then sleeps. A link
- * that becomes free goes to the first in the queue, who leads: it sends up to RIDERS_MAX of the
- * queue's requests at once, its own first, reads their replies, which come in the same order, puts
- * each into its seat, and wakes its thread.
+ * Where calls are more than the links of a pool, waiting for one costs a thread two switches,
+ * and the server a read and a write for a single request. So a call gets a seat instead: a link
+ * without a socket. What it sends there is queued, and its thread lets others run, and then sleeps.
+ * A link that becomes free goes to the first in the queue, who leads: it sends up to RIDERS_MAX of
+ * the queue's requests at once, its own first, reads their replies, which come in the same order,
+ * puts each into its seat, and wakes its thread.
  *
  *     empty -> taken -> queued -> leads -> aboard -> done -> (taken ...) -> empty
  *                         `-------------->'   `-> abandoned -> empty
@@ -15,10 +15,10 @@
  * No request waits in the queue while fewer are in use, and nobody works for others once its own
  * trip is over.
  *
- * A seat belongs to who took it, but while it is aboard to who leads: one whose deadline passes then
- * leaves it behind (abandoned). When a trip fails, the link is closed and each rider has that
- * failure: no reply can reach another's seat. Replies longer than a seat holds are read and dropped,
- * and their calls told to use a link.
+ * A seat belongs to who took it, but while it is aboard to who leads: one whose deadline passes
+ * then leaves it behind (abandoned). When a trip fails, the link is closed and each rider has that
+ * failure: no reply can reach another's seat. Replies longer than a seat holds are read and
+ * dropped, and their calls told to use a link.
  *
  * All of it under the pool's lock, but for the bytes of seats aboard.
  */
@@ -32,7 +32,8 @@
 /* An empty seat, or NULL. */
 jayi_link *jayi_ride_take_seat(jayi_pool *pool);
 
-/* Gives a link, or the right to open one (NULL), to the first in the queue. Whether there is one. */
+/* Gives a link, or the right to open one (NULL), to the first in the queue. Whether there is one.
+ * */
 bool jayi_ride_hand(jayi_pool *pool, jayi_link *carrier);
 
 /* Fails all in the queue: the server is left alone. */

@@ -271,8 +271,12 @@ static const char *take_code(const char *at, const char *end, enum jayi_mc_code 
     return NULL;
 }
 
-/* The usual replies have two letters, and are told apart at once. */
-static const char *take_short_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+/* The usual replies are told apart at once. */
+static const char *take_usual_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+    if (end - at > 6 && memcmp(at, "VALUE ", 6) == 0) {
+        *ret_code = JAYI_MC_VALUE;
+        return at + 5;
+    }
     if (end - at < 2 || (end - at > 2 && at[2] != ' ')) return NULL;
     if (at[0] == 'V' && at[1] == 'A') {
         *ret_code = JAYI_MC_VA;
@@ -295,7 +299,8 @@ static int parse_usual(const char *data, size_t size, jayi_mc_reply *ret_reply) 
         at++;
     }
     if (at == data + 3 || memcmp(at, " f0\r\n", 5) != 0) return 0;
-    *ret_reply = (jayi_mc_reply){.code = JAYI_MC_VA, .has_value = true, .value_size = number};
+    *ret_reply = (jayi_mc_reply){
+        .code = JAYI_MC_VA, .has_value = true, .value_size = number, .ttl_s = -1, .text = at + 3};
     return (int)(at - data) + 5;
 }
 
@@ -308,7 +313,7 @@ int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
     if (newline == data || newline[-1] != '\r') return -1;
     const char *end = newline - 1;
     *ret_reply = (jayi_mc_reply){.ttl_s = -1, .text = end};
-    const char *at = take_short_code(data, end, &ret_reply->code);
+    const char *at = take_usual_code(data, end, &ret_reply->code);
     if (at == NULL) at = take_code(data, end, &ret_reply->code);
     if (at == NULL || !take_rest(at, end, ret_reply)) return -1;
     return (int)(newline + 1 - data);

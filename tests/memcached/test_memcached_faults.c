@@ -231,7 +231,8 @@ static void spoilt_replies(void **state) {
     faulty_proxy_stop(&proxy);
 }
 
-/* Replies that several threads' requests share a connection for are spoilt: none finds another's. */
+/* Replies that several threads' requests share a connection for are spoilt: none finds
+ * another's. */
 typedef struct crowd {
     jay_cache *cache;
     int member;
