@@ -277,7 +277,7 @@ static bool is_moving(rd_node *node) {
     if (status == JAY_OK) status = jayi_rd_take_block(&call, &head, &text);
     call.is_clean = call.is_clean || status == JAY_OK;
     status = jayi_rd_end(&call, status);
-    bool result = status != JAY_OK || strstr(text, " [") != NULL;
+    bool result = status != JAY_OK || text == NULL || strstr(text, " [") != NULL;
     jayi_free(&node->backend->allocator, text);
     return result;
 }

@@ -47,7 +47,7 @@ static int find_master(rd_call *call, rd_text *host, uint16_t *ret_port) {
     const jay_bytes words[] = {
         RD_WORD("SENTINEL"), RD_WORD("GET-MASTER-ADDR-BY-NAME"), {name, strlen(name)}};
     jayi_resp_head head;
-    rd_text port;
+    rd_text port = {.size = 0};
     int status = jayi_rd_run(call, words, 3, false, &head);
     if (status != JAY_OK) return status;
     if (head.type == JAYI_RESP_NULL) return no_such_master(call);
@@ -76,7 +76,7 @@ static int read_replica(rd_call *call, replica *ret_replica) {
         return jayi_rd_garbled(call);
     *ret_replica = (replica){.is_well = true};
     for (int64_t i = 0; i < head.number && status == JAY_OK; i += 2) {
-        rd_text name, value;
+        rd_text name = {.size = 0}, value = {.size = 0};
         status = jayi_rd_read_text(call, &name);
         if (status == JAY_OK) status = jayi_rd_read_text(call, &value);
         if (status != JAY_OK) return status;
@@ -102,7 +102,7 @@ static int find_replica(rd_call *call, replica *ret_replica, bool *ret_is_found)
     if (head.type != JAYI_RESP_ARRAY || head.number > REPLICAS_MAX)
         return jayi_rd_unexpected(call, &head);
     for (int64_t i = 0; i < head.number && status == JAY_OK; i++) {
-        replica next;
+        replica next = {.is_well = false};
         status = read_replica(call, &next);
         if (status != JAY_OK || !next.is_well || next.port == 0) continue;
         /* Each of those seen so far is as likely as the others. */
@@ -119,8 +119,8 @@ static int find_replica(rd_call *call, replica *ret_replica, bool *ret_is_found)
 
 static int fill_map(rd_call *call, rd_map *map) {
     jay_backend *backend = call->backend;
-    rd_text host;
-    replica other;
+    rd_text host = {.size = 0};
+    replica other = {.is_well = false};
     uint16_t port = 0;
     bool is_found = false;
     int status = find_master(call, &host, &port);
@@ -165,7 +165,7 @@ static bool is_named(rd_call *call, const rd_node *node) {
     for (size_t i = 0; i < backend->address_count; i++) {
         rd_call asked;
         jay_error once;
-        rd_text host;
+        rd_text host = {.size = 0};
         uint16_t port = 0;
         if (jayi_clock_ms() >= call->deadline_ms) break;
         int status =
@@ -189,7 +189,7 @@ static int refuse_role(rd_call *call, const rd_node *node) {
 int jayi_rd_check_role(rd_call *call, const rd_node *node) {
     const jay_bytes words[] = {RD_WORD("ROLE")};
     jayi_resp_head head;
-    rd_text role;
+    rd_text role = {.size = 0};
     int status = jayi_rd_run(call, words, 1, true, &head);
     if (status != JAY_OK) return status;
     if (head.type != JAYI_RESP_ARRAY || head.number < 1) return jayi_rd_unexpected(call, &head);
