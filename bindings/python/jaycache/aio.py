@@ -1,7 +1,7 @@
 """aio.py - AsyncCache: a cache for asyncio.
 
-Calls that can wait (for a server, a disk, another process) run in threads, of which the library lets
-any number use one handle; those in memory are done on the spot, since they take less time than
+Calls that can wait (for a server, a disk, another process) run in threads, of which the library
+lets any number use one handle; those in memory are done on the spot, since they take less time than
 handing them to a thread.
 """
 

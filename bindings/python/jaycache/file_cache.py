@@ -1,7 +1,7 @@
 """file_cache.py - FileSystemCache: a cache in files of a directory, on the library's `file:`.
 
-The store lies in the folder `jaycache` of cache_dir, in a form of its own: what else is in cache_dir
-is not touched. The private names of the original say what they used to say, of entries instead of
+The store lies in the folder `jaycache` of cache_dir, in a form of its own: what else is there is
+not touched. The private names of the original say what they used to say, of entries instead of
 files: `_list_dir` and `_get_filename` give the names that the original would have given them.
 """
 

@@ -41,15 +41,12 @@ class Entries(collections.abc.Mapping):
 
     def pop(self, key, default=None):
         """Remove an entry and return it."""
-        entry = Mapping_get(self, key, default)
+        entry = collections.abc.Mapping.get(self, key, default)
         _jaycache.Store.delete(self._of, key)
         return entry
 
     def clear(self):
         _jaycache.Store.clear(self._of)
-
-
-Mapping_get = collections.abc.Mapping.get
 
 
 class SimpleCache(StoreCache):

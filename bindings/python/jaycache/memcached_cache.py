@@ -2,9 +2,9 @@
 
 With addresses, the library talks to the servers, and stores what pylibmc would: so old and new
 programs can share them, keys being spread over several servers as pylibmc does by default. With an
-object like memcache.Client, or when one is put into `_client` later (as Flask-Caching's SASL classes
-do), calls go through that object, by the methods that cachelib called. Names that memcached cannot
-carry are replaced by a hash then, so no key can end a command or be another's.
+object like memcache.Client, or when one is put into `_client` later (as Flask-Caching's classes for
+SASL do), calls go through that object, by the methods that cachelib called. Names that memcached
+cannot carry are replaced by a hash then, so no key can end a command or be another's.
 """
 
 import hashlib

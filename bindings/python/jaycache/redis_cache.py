@@ -1,9 +1,9 @@
 """redis_cache.py - RedisCache: on the C library's own client, or on one that was handed in.
 
-With an address, the library talks to the server. With an object like redis.Redis, or when one is put
-into `_write_client` or `_read_client` later (as Flask-Caching's Sentinel and Cluster classes do),
-calls go through that object, by the methods that cachelib called and no others. What lies on the
-server is the same in both ways, and the same as with cachelib.
+With an address, the library talks to the server. With an object like redis.Redis, or when one is
+put into `_write_client` or `_read_client` later (as Flask-Caching does for Sentinel and
+Cluster), calls go through that object, by the methods that cachelib called and no others. What lies on
+the server is the same in both ways, and the same as with cachelib.
 """
 
 import math
@@ -35,12 +35,12 @@ class RedisCache(StoreCache):
     :param db: the number of the database.
     :param default_timeout: seconds that an entry lives by default; 0: for ever.
     :param key_prefix: stands before every key; a text, or a function that returns one.
-    :param serializer: how values become bytes; by default integers are digits, and all else '!' and a
-                       pickle.
+    :param serializer: how values become bytes; by default integers are digits, all else
+                       '!' and a pickle.
     :param secret_key: a key, or a list of keys, to sign every value with.
     :param check_connection: True: RuntimeError if the server does not answer now.
-    :param kwargs: arguments of redis.Redis. With one that the library does not know, a redis.Redis is
-                   made and used.
+    :param kwargs: arguments of redis.Redis. With one that the library does not know, a redis.Redis
+                   is made and used.
     """
 
     serializer = RedisSerializer()
@@ -380,7 +380,14 @@ class RedisClusterCache(RedisCache):
     """
 
     def __init__(
-        self, cluster="", password="", default_timeout=300, key_prefix="", *, redis_url=None, **kwargs
+        self,
+        cluster="",
+        password="",
+        default_timeout=300,
+        key_prefix="",
+        *,
+        redis_url=None,
+        **kwargs,
     ):
         if not cluster and not redis_url:
             raise ValueError("cluster is required, or redis_url")

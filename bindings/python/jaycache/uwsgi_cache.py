@@ -35,7 +35,8 @@ class UWSGICache(BaseCache):
         return self._uwsgi.cache_set(key, self.serializer.dumps(value), seconds, self.cache)
 
     def delete(self, key):
-        return bool(self._uwsgi.cache_exists(key, self.cache) and self._uwsgi.cache_del(key, self.cache))
+        is_there = self._uwsgi.cache_exists(key, self.cache)
+        return bool(is_there and self._uwsgi.cache_del(key, self.cache))
 
     def clear(self):
         return self._uwsgi.cache_clear(self.cache)

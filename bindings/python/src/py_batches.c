@@ -72,8 +72,8 @@ static PyObject *each(PyObject *object, const char *method, PyObject *const *arg
 static int view_to_item(py_store *self, batch *b, Py_ssize_t i, PyObject *key,
                         PyObject **ret_item) {
     if (b->statuses[i] == JAY_OK)
-        *ret_item = py_decode(self, b->views[i].data, b->views[i].size,
-                              jay_value_flags(&b->views[i]));
+        *ret_item =
+            py_decode(self, b->views[i].data, b->views[i].size, jay_value_flags(&b->views[i]));
     else if (self->traits & PY_MISS_HOOK)
         *ret_item = PyObject_CallMethod((PyObject *)self, "_missed", "(O)", key);
     else
@@ -88,9 +88,8 @@ static PyObject *read_many(py_store *self, batch *b, PyObject *const *args) {
     if (b->views == NULL) return PyErr_NoMemory();
     PyObject *list = PyList_New(b->count);
     if (list == NULL) return NULL;
-    PY_CALL(self->waits_in_reads,
-            status = jay_get_many(self->cache, b->names, (size_t)b->count, b->views, b->statuses,
-                                  &error));
+    PY_CALL(self->waits_in_reads, status = jay_get_many(self->cache, b->names, (size_t)b->count,
+                                                        b->views, b->statuses, &error));
     int failed = 0;
     if (status < 0) {
         PyObject *went_on = py_failed(self, status, &error, Py_None);
@@ -140,8 +139,9 @@ static PyObject *delete_some(py_store *self, batch *b, PyObject *const *args) {
     }
     PyObject *list = PyList_New(0);
     for (Py_ssize_t i = 0; i < b->count && list != NULL; i++) {
-        bool is_gone = b->statuses[i] == JAY_OK ||
-                       (b->statuses[i] == JAY_MISS && (self->traits & (PY_DELETES_MISSES | PY_LISTS_MISSES)));
+        bool is_gone =
+            b->statuses[i] == JAY_OK ||
+            (b->statuses[i] == JAY_MISS && (self->traits & (PY_DELETES_MISSES | PY_LISTS_MISSES)));
         if (is_gone && PyList_Append(list, args[i]) != 0) Py_CLEAR(list);
     }
     return list;
@@ -225,8 +225,10 @@ static PyObject *set_pairs(py_store *self, PyObject *pairs, PyObject *timeout) {
     b.values = PyMem_New(py_bytes, (size_t)b.count + 1);
     b.flags = PyMem_New(uint32_t, (size_t)b.count + 1);
     PyObject *list = NULL;
-    if (b.pairs == NULL || b.values == NULL || b.flags == NULL) PyErr_NoMemory();
-    else if (take_pairs(self, &b, pairs, ttl_ms) == 0) list = write_many(self, &b, pairs);
+    if (b.pairs == NULL || b.values == NULL || b.flags == NULL)
+        PyErr_NoMemory();
+    else if (take_pairs(self, &b, pairs, ttl_ms) == 0)
+        list = write_many(self, &b, pairs);
     PyMem_Free((char *)(uintptr_t)b.keys[b.count].data);
     batch_done(&b);
     return list;
@@ -269,7 +271,8 @@ static PyObject *store_set_many(PyObject *object, PyObject *const *args, Py_ssiz
         if (!self->own_set || self->traits & PY_SET_HOOK || self->st->clock != NULL)
             list = PyObject_CallMethod(object, "_each_set", "OO", pairs,
                                        given[1] != NULL ? given[1] : Py_None);
-        else list = set_pairs(self, pairs, given[1]);
+        else
+            list = set_pairs(self, pairs, given[1]);
         py_leave(self);
     }
     Py_DECREF(pairs);
@@ -310,8 +313,7 @@ static PyObject *pile_to_list(const key_pile *pile) {
     for (size_t at = 0; at < pile->size && list != NULL;) {
         size_t size;
         memcpy(&size, pile->bytes + at, sizeof size);
-        PyObject *key = PyBytes_FromStringAndSize(pile->bytes + at + sizeof size,
-                                                  (Py_ssize_t)size);
+        PyObject *key = PyBytes_FromStringAndSize(pile->bytes + at + sizeof size, (Py_ssize_t)size);
         if (key == NULL || PyList_Append(list, key) != 0) Py_CLEAR(list);
         Py_XDECREF(key);
         at += sizeof size + size;
@@ -328,9 +330,12 @@ static PyObject *store_raw_keys(PyObject *object, PyObject *unused) {
     PyObject *list = NULL;
     if (py_enter(self) != 0) return NULL;
     PY_CALL(true, status = jay_iterate(self->cache, pile_key, &pile, &error));
-    if (pile.failed) PyErr_NoMemory();
-    else if (status < 0) py_error_raise(self->st, status, &error);
-    else list = pile_to_list(&pile);
+    if (pile.failed)
+        PyErr_NoMemory();
+    else if (status < 0)
+        py_error_raise(self->st, status, &error);
+    else
+        list = pile_to_list(&pile);
     PyMem_RawFree(pile.bytes);
     py_leave(self);
     return list;
@@ -344,15 +349,17 @@ static PyObject *store_stats(PyObject *object, PyObject *unused) {
     int status;
     PyObject *dict = NULL;
     if (py_enter(self) != 0) return NULL;
-    PY_CALL(self->waits_in_reads, status = jay_get_stats(self->cache, &stats, sizeof stats, &error));
-    if (status < 0) py_error_raise(self->st, status, &error);
-    else dict = PyDict_New();
-#define ADD_STAT(name, text)                                                   \
-    if (dict != NULL) {                                                        \
-        PyObject *number = PyLong_FromLongLong(stats.name);                    \
-        if (number == NULL || PyDict_SetItemString(dict, #name, number) != 0)  \
-            Py_CLEAR(dict);                                                    \
-        Py_XDECREF(number);                                                    \
+    PY_CALL(self->waits_in_reads,
+            status = jay_get_stats(self->cache, &stats, sizeof stats, &error));
+    if (status < 0)
+        py_error_raise(self->st, status, &error);
+    else
+        dict = PyDict_New();
+#define ADD_STAT(name, text)                                                                  \
+    if (dict != NULL) {                                                                       \
+        PyObject *number = PyLong_FromLongLong(stats.name);                                   \
+        if (number == NULL || PyDict_SetItemString(dict, #name, number) != 0) Py_CLEAR(dict); \
+        Py_XDECREF(number);                                                                   \
     }
     JAY_STATS_MAP(ADD_STAT)
 #undef ADD_STAT
@@ -361,9 +368,10 @@ static PyObject *store_stats(PyObject *object, PyObject *unused) {
 }
 
 PyMethodDef py_batch_methods[] = {
-    PY_METHOD("get_many", store_get_many,
-              "get_many(*keys)\n--\n\nThe values of many keys as a list, None for those that are not "
-              "there; one round trip to a server.\n\n:param keys: the keys."),
+    PY_METHOD(
+        "get_many", store_get_many,
+        "get_many(*keys)\n--\n\nThe values of many keys as a list, None for those that are not "
+        "there; one round trip to a server.\n\n:param keys: the keys."),
     PY_METHOD("set_many", store_set_many,
               "set_many(mapping, timeout=None)\n--\n\nStore many values.\n\n:param mapping: a "
               "mapping, or pairs of key and value.\n:param timeout: as in set, for all of them.\n"

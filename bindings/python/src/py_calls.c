@@ -42,8 +42,7 @@ int py_age(py_store *self, const py_key *key, int64_t *ret_skew_ms) {
     if (PyErr_Occurred()) return -1;
     *ret_skew_ms = (int64_t)(skew * 1000.0);
     int64_t left_ms = 0;
-    if (key != NULL &&
-        jay_ttl(self->cache, key->data, key->size, &left_ms, NULL) == JAY_OK &&
+    if (key != NULL && jay_ttl(self->cache, key->data, key->size, &left_ms, NULL) == JAY_OK &&
         left_ms != JAY_TTL_FOREVER && left_ms <= *ret_skew_ms)
         jay_delete(self->cache, key->data, key->size, NULL);
     return 0;
@@ -64,8 +63,8 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
     size_t size = 0;
     int status = JAY_BUFFER_TOO_SMALL;
     if (!self->waits_in_reads) {
-        status = jay_get_into(self->cache, key->data, key->size, scratch, sizeof scratch, &size,
-                              error);
+        status =
+            jay_get_into(self->cache, key->data, key->size, scratch, sizeof scratch, &size, error);
         if (status == JAY_OK) {
             *ret_status = status;
             return py_decode(self, scratch, size, 0);
@@ -92,8 +91,10 @@ static PyObject *store_get(PyObject *object, PyObject *const *args, Py_ssize_t n
     static const char *const names[] = {"key"};
     py_store *self = (py_store *)object;
     PyObject *given;
-    if (nargs == 1 && kwnames == NULL) given = args[0];
-    else if (py_args(names, 1, 1, args, nargs, kwnames, &given) != 0) return NULL;
+    if (nargs == 1 && kwnames == NULL)
+        given = args[0];
+    else if (py_args(names, 1, 1, args, nargs, kwnames, &given) != 0)
+        return NULL;
     py_key key;
     int64_t skew;
     if (py_enter(self) != 0) return NULL;
@@ -103,8 +104,10 @@ static PyObject *store_get(PyObject *object, PyObject *const *args, Py_ssize_t n
             jay_error error;
             int status = JAY_OK;
             value = read_value(self, &key, &status, &error);
-            if (status == JAY_MISS) value = missed(self, given);
-            else if (status != JAY_OK) value = py_failed(self, status, &error, Py_None);
+            if (status == JAY_MISS)
+                value = missed(self, given);
+            else if (status != JAY_OK)
+                value = py_failed(self, status, &error, Py_None);
         }
         py_key_done(&key);
     }
@@ -172,11 +175,12 @@ static PyObject *store_ttl(PyObject *object, PyObject *given) {
             PY_CALL(self->waits_in_reads,
                     status = jay_ttl(self->cache, key.data, key.size, &left_ms, &error));
             if (status == JAY_OK)
-                answer = PyFloat_FromDouble(left_ms == JAY_TTL_FOREVER
-                                                ? Py_HUGE_VAL
-                                                : (double)(left_ms - skew) / 1000.0);
-            else if (status == JAY_MISS) answer = Py_NewRef(Py_None);
-            else answer = py_failed(self, status, &error, Py_None);
+                answer = PyFloat_FromDouble(
+                    left_ms == JAY_TTL_FOREVER ? Py_HUGE_VAL : (double)(left_ms - skew) / 1000.0);
+            else if (status == JAY_MISS)
+                answer = Py_NewRef(Py_None);
+            else
+                answer = py_failed(self, status, &error, Py_None);
         }
         py_key_done(&key);
     }
@@ -195,8 +199,8 @@ static int write_call(py_store *self, enum jay_store_mode mode, const py_key *ke
                      error);
 }
 
-static PyObject *write_entry(py_store *self, enum jay_store_mode mode, PyObject *given, PyObject *value,
-                             PyObject *timeout, uint64_t version) {
+static PyObject *write_entry(py_store *self, enum jay_store_mode mode, PyObject *given,
+                             PyObject *value, PyObject *timeout, uint64_t version) {
     char scratch[1024];
     py_key key;
     py_bytes bytes = {NULL, 0, NULL, NULL, 0};
@@ -214,8 +218,8 @@ static PyObject *write_entry(py_store *self, enum jay_store_mode mode, PyObject 
         ttl_ms = shifted(ttl_ms, skew);
         PY_CALL(self->waits_in_writes,
                 status = write_call(self, mode, &key, &bytes, ttl_ms, version, &error));
-        answer = status < 0 ? py_failed(self, status, &error, Py_False)
-                            : yes_or_no(status == JAY_OK);
+        answer =
+            status < 0 ? py_failed(self, status, &error, Py_False) : yes_or_no(status == JAY_OK);
     }
     py_bytes_done(&bytes);
     py_key_done(&key);
@@ -280,8 +284,10 @@ static PyObject *store_delete(PyObject *object, PyObject *const *args, Py_ssize_
             int status;
             PY_CALL(self->waits_in_writes,
                     status = jay_delete(self->cache, key.data, key.size, &error));
-            if (status < 0) answer = py_failed(self, status, &error, Py_False);
-            else answer = yes_or_no(status == JAY_OK || self->traits & PY_DELETES_MISSES);
+            if (status < 0)
+                answer = py_failed(self, status, &error, Py_False);
+            else
+                answer = yes_or_no(status == JAY_OK || self->traits & PY_DELETES_MISSES);
         }
         py_key_done(&key);
     }
@@ -316,37 +322,52 @@ static PyObject *store_touch(PyObject *object, PyObject *const *args, Py_ssize_t
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-/* The library counts, if the number and the serializer allow it; else _count does, in Python. */
-static PyObject *count(py_store *self, PyObject *given, PyObject *delta, bool down) {
+/* Has the library count. Returns its status, or PY_FAILURES with an exception. */
+static int count_in_store(py_store *self, PyObject *given, int64_t by, int64_t *ret_number,
+                          jay_error *error) {
     py_key key;
-    int64_t ttl_ms = 0, skew = 0, number = 0;
-    int overflow = 0, status = JAY_E_NOT_INTEGER;
-    long long by = 1;
-    jay_error error = {JAY_E_NOT_INTEGER, 0, "", ""};
-    if (delta != NULL && PyLong_Check(delta)) by = PyLong_AsLongLongAndOverflow(delta, &overflow);
-    if (py_enter(self) != 0) return NULL;
-    bool is_plain = self->counting == 2 || (self->counting == 1 && self->own_get && self->own_set);
-    if (is_plain && overflow == 0 && by != INT64_MIN && (delta == NULL || PyLong_Check(delta))) {
-        if (py_ttl_take(self, NULL, &ttl_ms) != 0 || py_key_take(self, given, &key) != 0) {
-            py_leave(self);
-            return NULL;
-        }
-        if (py_age(self, &key, &skew) == 0) {
-            ttl_ms = shifted(ttl_ms, skew);
-            PY_CALL(self->waits_in_writes,
-                    status = jay_inc(self->cache, key.data, key.size, down ? -by : by, ttl_ms,
-                                     &number, &error));
-        }
-        py_key_done(&key);
+    int64_t ttl_ms = 0, skew = 0;
+    int status = PY_FAILURES;
+    if (py_ttl_take(self, NULL, &ttl_ms) != 0 || py_key_take(self, given, &key) != 0) return status;
+    if (py_age(self, &key, &skew) == 0) {
+        ttl_ms = shifted(ttl_ms, skew);
+        PY_CALL(self->waits_in_writes,
+                status = jay_inc(self->cache, key.data, key.size, by, ttl_ms, ret_number, error));
     }
+    py_key_done(&key);
+    return status;
+}
+
+/* Whether the library may count: the number and the class allow it. */
+static bool is_countable(const py_store *self, PyObject *delta, int64_t *ret_by) {
+    int overflow = 0;
+    *ret_by = 1;
+    if (self->counting == 0 || (self->counting == 1 && !(self->own_get && self->own_set)))
+        return false;
+    if (delta == NULL) return true;
+    if (!PyLong_Check(delta)) return false;
+    *ret_by = PyLong_AsLongLongAndOverflow(delta, &overflow);
+    return overflow == 0 && *ret_by != INT64_MIN;
+}
+
+/* The library counts if it can; else _count does, in Python. */
+static PyObject *count(py_store *self, PyObject *given, PyObject *delta, bool down) {
+    int64_t by, number = 0;
+    jay_error error = {JAY_E_NOT_INTEGER, 0, "", ""};
     PyObject *answer = NULL;
-    if (PyErr_Occurred()) answer = NULL;
-    else if (status == JAY_OK) answer = PyLong_FromLongLong(number);
-    else if ((status != JAY_E_NOT_INTEGER && status != JAY_E_OVERFLOW) || self->counting == 2)
-        answer = py_failed(self, status, &error, Py_None);
-    else
+    if (py_enter(self) != 0) return NULL;
+    int status = JAY_E_NOT_INTEGER;
+    bool asks = is_countable(self, delta, &by);
+    if (asks) status = count_in_store(self, given, down ? -by : by, &number, &error);
+    bool is_python = status == JAY_E_NOT_INTEGER || status == JAY_E_OVERFLOW;
+    if (is_python && asks && self->counting == 2) is_python = false;
+    if (is_python)
         answer = PyObject_CallMethod((PyObject *)self, "_count", "OOO", given,
                                      delta != NULL ? delta : Py_None, down ? Py_True : Py_False);
+    else if (status == JAY_OK)
+        answer = PyLong_FromLongLong(number);
+    else if (status != PY_FAILURES)
+        answer = py_failed(self, status, &error, Py_None);
     py_leave(self);
     return answer;
 }
@@ -384,34 +405,40 @@ PyMethodDef py_call_methods[] = {
               "get(key)\n--\n\nLook a key up. Returns its value, or None when it is not there.\n\n"
               ":param key: the key, a text or bytes."),
     {"gets", store_gets, METH_O,
-     "gets($self, key, /)\n--\n\nLook a key up for a later cas. Returns (value, version), or (None, "
+     "gets($self, key, /)\n--\n\nLook a key up for a later cas. Returns (value, version), or "
+     "(None, "
      "None)."},
     {"has", store_has, METH_O,
      "has($self, key, /)\n--\n\nWhether a key is there, without reading its value."},
     {"ttl", store_ttl, METH_O,
-     "ttl($self, key, /)\n--\n\nSeconds that an entry has left: inf if it never expires, None if it "
+     "ttl($self, key, /)\n--\n\nSeconds that an entry has left: inf if it never expires, None if "
+     "it "
      "is not there."},
     PY_METHOD("set", store_set,
               "set(key, value, timeout=None)\n--\n\nStore a value, whether or not the key is "
               "there.\n\n:param key: the key.\n:param value: the value.\n:param timeout: seconds "
               "until it expires; 0: never; None: default_timeout.\n:returns: True, or False if the "
               "store failed."),
-    PY_METHOD("add", store_add,
-              "add(key, value, timeout=None)\n--\n\nAs set, but only if the key is not there: False "
-              "if it is."),
+    PY_METHOD(
+        "add", store_add,
+        "add(key, value, timeout=None)\n--\n\nAs set, but only if the key is not there: False "
+        "if it is."),
     PY_METHOD("replace", store_replace,
               "replace(key, value, timeout=None)\n--\n\nAs set, but only if the key is there."),
-    PY_METHOD("cas", store_cas,
-              "cas(key, value, version, timeout=None)\n--\n\nAs set, but only if the entry is as it "
-              "was when gets gave `version`."),
+    PY_METHOD(
+        "cas", store_cas,
+        "cas(key, value, version, timeout=None)\n--\n\nAs set, but only if the entry is as it "
+        "was when gets gave `version`."),
     PY_METHOD("delete", store_delete,
               "delete(key)\n--\n\nRemove an entry. Returns whether it was there."),
-    PY_METHOD("touch", store_touch,
-              "touch(key, timeout=None)\n--\n\nGive an entry a new time to live, in seconds. Returns "
-              "whether it was there."),
-    PY_METHOD("inc", store_inc,
-              "inc(key, delta=1)\n--\n\nAdd to a number, atomically. A missing one becomes `delta`. "
-              "Returns the new value."),
+    PY_METHOD(
+        "touch", store_touch,
+        "touch(key, timeout=None)\n--\n\nGive an entry a new time to live, in seconds. Returns "
+        "whether it was there."),
+    PY_METHOD(
+        "inc", store_inc,
+        "inc(key, delta=1)\n--\n\nAdd to a number, atomically. A missing one becomes `delta`. "
+        "Returns the new value."),
     PY_METHOD("dec", store_dec,
               "dec(key, delta=1)\n--\n\nSubtract from a number, atomically. A missing one becomes "
               "-delta. Returns the new value."),

@@ -84,9 +84,12 @@ static int ttl_of_double(double seconds, int64_t *ret_ttl_ms) {
         return -1;
     }
     double ms = ceil(seconds * 1000.0);
-    if (seconds < 0) *ret_ttl_ms = -1;
-    else if (ms >= (double)JAY_TTL_MAX_MS) *ret_ttl_ms = JAY_TTL_FOREVER;
-    else *ret_ttl_ms = (int64_t)ms;
+    if (seconds < 0)
+        *ret_ttl_ms = -1;
+    else if (ms >= (double)JAY_TTL_MAX_MS)
+        *ret_ttl_ms = JAY_TTL_FOREVER;
+    else
+        *ret_ttl_ms = (int64_t)ms;
     return 0;
 }
 
@@ -94,9 +97,12 @@ int py_ttl_convert(PyObject *timeout, int64_t *ret_ttl_ms) {
     if (PyLong_Check(timeout)) {
         int overflow = 0;
         long long seconds = PyLong_AsLongLongAndOverflow(timeout, &overflow);
-        if (overflow < 0 || seconds < 0) *ret_ttl_ms = -1;
-        else if (overflow > 0 || seconds > JAY_TTL_MAX_MS / 1000) *ret_ttl_ms = JAY_TTL_FOREVER;
-        else *ret_ttl_ms = (int64_t)seconds * 1000;
+        if (overflow < 0 || seconds < 0)
+            *ret_ttl_ms = -1;
+        else if (overflow > 0 || seconds > JAY_TTL_MAX_MS / 1000)
+            *ret_ttl_ms = JAY_TTL_FOREVER;
+        else
+            *ret_ttl_ms = (int64_t)seconds * 1000;
         return 0;
     }
     PyObject *given = PyObject_HasAttrString(timeout, "total_seconds")

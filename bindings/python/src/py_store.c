@@ -2,10 +2,10 @@
  * py_store.c - the type Store, one open cache, from which the package's classes are made; and the
  * module `_jaycache`.
  *
- * All classes of the package have this one layout and no other, so that classes of users can inherit
- * from several of them. What a class decides in Python (serializer, prefix, timeouts, methods that
- * were replaced) is asked for once, by Store._configure, and again when an attribute that it reads is
- * set, or when the type has changed: a get then costs two comparisons for it.
+ * All classes of the package have this one layout and no other, so that classes of users can
+ * inherit from several of them. What a class decides in Python (serializer, prefix, timeouts,
+ * methods that were replaced) is asked for once, by Store._configure, and again when an attribute
+ * that it reads is set, or when the type has changed: a get then costs two comparisons for it.
  *
  * The cache is closed when the last call that runs and the last view that lives are done; `users`
  * counts them, under the GIL.
@@ -40,8 +40,9 @@ static int configure(py_store *self) {
     if (answer == NULL) return -1;
     PyObject *dumps, *loads, *prefix;
     int digits, counting, asks_ttl, asks_prefix, own_get, own_set, own_delete;
-    int parsed = PyArg_ParseTuple(answer, "OOpiOppppp;_configure", &dumps, &loads, &digits,
-                                  &counting, &prefix, &asks_ttl, &asks_prefix, &own_get, &own_set, &own_delete);
+    int parsed =
+        PyArg_ParseTuple(answer, "OOpiOppppp;_configure", &dumps, &loads, &digits, &counting,
+                         &prefix, &asks_ttl, &asks_prefix, &own_get, &own_set, &own_delete);
     if (parsed && prefix != Py_None && !PyBytes_Check(prefix)) {
         PyErr_SetString(PyExc_TypeError, "a key prefix must be text or bytes");
         parsed = 0;
@@ -151,8 +152,10 @@ static PyObject *store_close(PyObject *object, PyObject *unused) {
     (void)unused;
     py_store *self = (py_store *)object;
     if (self->cache != NULL) {
-        if (self->users == 0) close_now(self);
-        else self->closing = true;
+        if (self->users == 0)
+            close_now(self);
+        else
+            self->closing = true;
     }
     Py_RETURN_NONE;
 }
@@ -167,8 +170,10 @@ static py_state *state_of(PyTypeObject *type) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, i);
         if (!PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) continue;
         PyObject *module = PyType_GetModule(base);
-        if (module == NULL) PyErr_Clear();
-        else if (PyModule_GetDef(module) == &module_def) return PyModule_GetState(module);
+        if (module == NULL)
+            PyErr_Clear();
+        else if (PyModule_GetDef(module) == &module_def)
+            return PyModule_GetState(module);
     }
     PyErr_SetString(PyExc_TypeError, "no Store among the bases");
     return NULL;
@@ -217,8 +222,9 @@ static void store_dealloc(PyObject *object) {
 /* Attributes that _configure reads; setting another one costs a comparison of lengths. */
 static int store_setattr(PyObject *object, PyObject *name, PyObject *value) {
     static const char *const watched[] = {
-        "serializer", "key_prefix", "dump_object", "load_object", "_normalize_timeout",
-        "_get_prefix", "get", "set", "delete", "_normalize_key", "secret_key",
+        "serializer",  "key_prefix", "dump_object", "load_object", "_normalize_timeout",
+        "_get_prefix", "get",        "set",         "delete",      "_normalize_key",
+        "secret_key",
     };
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
         if (PyUnicode_CompareWithASCIIString(name, watched[i]) == 0)
@@ -240,8 +246,10 @@ static int set_timeout(PyObject *object, PyObject *value, void *unused) {
         PyErr_SetString(PyExc_AttributeError, "default_timeout cannot be deleted");
         return -1;
     }
-    if (value == Py_None) ttl_ms = JAY_TTL_FOREVER;
-    else if (py_ttl_convert(value, &ttl_ms) != 0) return -1;
+    if (value == Py_None)
+        ttl_ms = JAY_TTL_FOREVER;
+    else if (py_ttl_convert(value, &ttl_ms) != 0)
+        return -1;
     PyObject *old = self->timeout;
     self->timeout = Py_NewRef(value);
     self->default_ttl_ms = ttl_ms;
@@ -257,8 +265,8 @@ static PyObject *get_scheme(PyObject *object, void *unused) {
 }
 
 static PyGetSetDef store_attributes[] = {
-    {"default_timeout", get_timeout, set_timeout, "seconds that an entry lives by default; 0: for ever",
-     NULL},
+    {"default_timeout", get_timeout, set_timeout,
+     "seconds that an entry lives by default; 0: for ever", NULL},
     {"_scheme", get_scheme, NULL, "the scheme of the open cache, or None", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -283,7 +291,8 @@ static PyMethodDef *all_methods(void) {
 
 PyObject *py_store_type_make(PyObject *module) {
     PyType_Slot slots[] = {
-        {Py_tp_doc, (void *)(uintptr_t)"One open cache: what the classes of jaycache are made from."},
+        {Py_tp_doc,
+         (void *)(uintptr_t) "One open cache: what the classes of jaycache are made from."},
         {Py_tp_new, (void *)store_new},
         {Py_tp_dealloc, (void *)store_dealloc},
         {Py_tp_traverse, (void *)store_traverse},
@@ -355,8 +364,8 @@ static PyObject *options_of(PyObject *module, PyObject *scheme) {
     PyObject *list = text != NULL ? PyList_New(0) : NULL;
     const jay_option_info *info;
     for (size_t i = 0; list != NULL && (info = jay_option_at(text, i)) != NULL; i++) {
-        PyObject *row = Py_BuildValue("siss", info->name, info->type, info->default_text,
-                                      info->help);
+        PyObject *row =
+            Py_BuildValue("siss", info->name, info->type, info->default_text, info->help);
         if (row == NULL || PyList_Append(list, row) != 0) Py_CLEAR(list);
         Py_XDECREF(row);
     }
@@ -364,9 +373,13 @@ static PyObject *options_of(PyObject *module, PyObject *scheme) {
 }
 
 static PyMethodDef module_methods[] = {
-    {"set_clock", set_clock, METH_O, "set_clock($module, clock, /)\n--\n\nA function in place of time.time for local caches; None: none."},
-    {"shm_remove", shm_remove, METH_O, "shm_remove($module, name, /)\n--\n\nRemove a shared memory cache; whether there was one."},
-    {"options_of", options_of, METH_O, "options_of($module, scheme, /)\n--\n\nThe options of a URL scheme."},
+    {"set_clock", set_clock, METH_O,
+     "set_clock($module, clock, /)\n--\n\nA function in place of time.time for local caches; None: "
+     "none."},
+    {"shm_remove", shm_remove, METH_O,
+     "shm_remove($module, name, /)\n--\n\nRemove a shared memory cache; whether there was one."},
+    {"options_of", options_of, METH_O,
+     "options_of($module, scheme, /)\n--\n\nThe options of a URL scheme."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -379,7 +392,8 @@ static PyObject *import_from(const char *module_name, const char *name) {
 
 static int add_constants(PyObject *module) {
     return PyModule_AddIntMacro(module, PY_LOCAL) || PyModule_AddIntMacro(module, PY_QUIET) ||
-           PyModule_AddIntMacro(module, PY_MISS_HOOK) || PyModule_AddIntMacro(module, PY_SET_HOOK) ||
+           PyModule_AddIntMacro(module, PY_MISS_HOOK) ||
+           PyModule_AddIntMacro(module, PY_SET_HOOK) ||
            PyModule_AddIntMacro(module, PY_DELETES_MISSES) ||
            PyModule_AddIntMacro(module, PY_LISTS_MISSES) ||
            PyModule_AddIntMacro(module, PY_PICKLE) || PyModule_AddIntMacro(module, PY_REDIS) ||
@@ -402,7 +416,8 @@ static int module_exec(PyObject *module) {
     st->store_type = py_store_type_make(module);
     st->pin_type = py_pin_type_make(module);
     if (st->unpickling_errors == NULL || st->dumps == NULL || st->loads == NULL ||
-        st->time == NULL || st->inflate == NULL || st->protocol == NULL || st->store_type == NULL || st->pin_type == NULL)
+        st->time == NULL || st->inflate == NULL || st->protocol == NULL || st->store_type == NULL ||
+        st->pin_type == NULL)
         return -1;
     return PyModule_AddObjectRef(module, "Store", st->store_type);
 }

@@ -1,6 +1,6 @@
 /*
- * py_store.h - what the files of the extension module `_jaycache` share: the module's state, the type
- * Store, which holds one open cache, and the ways between Python objects and bytes.
+ * py_store.h - what the files of the extension module `_jaycache` share: the module's state, the
+ * type Store, which holds one open cache, and the ways between Python objects and bytes.
  *
  * Every function that can fail sets a Python exception and returns -1 or NULL. All run with the GIL
  * held; only the calls of the library itself may run without it (py_calls.c).
@@ -27,16 +27,16 @@ typedef struct {
     PyObject *unpickling_errors; /* what loads raises for damaged data, as a tuple */
     PyObject *protocol;
     PyObject *inflate; /* zlib.decompress */
-    PyObject *clock; /* a function that stands in for the time of day, or NULL */
-    PyObject *time;  /* time.time */
+    PyObject *clock;   /* a function that stands in for the time of day, or NULL */
+    PyObject *time;    /* time.time */
 } py_state;
 
 /* How a kind of cache behaves; a bit each, given to Store._open. */
 enum {
-    PY_LOCAL = 1,          /* any object can be a key, and the clock may be replaced */
-    PY_QUIET = 2,          /* failures become warnings: see Store._failed */
-    PY_MISS_HOOK = 4,      /* a get that misses asks self._missed(key) */
-    PY_SET_HOOK = 8,       /* a set first tells self._setting(key) */
+    PY_LOCAL = 1,           /* any object can be a key, and the clock may be replaced */
+    PY_QUIET = 2,           /* failures become warnings: see Store._failed */
+    PY_MISS_HOOK = 4,       /* a get that misses asks self._missed(key) */
+    PY_SET_HOOK = 8,        /* a set first tells self._setting(key) */
     PY_DELETES_MISSES = 16, /* deleting what is not there is True */
     PY_LISTS_MISSES = 32    /* delete_many lists what was not there, too */
 };
@@ -45,8 +45,7 @@ enum {
 enum { PY_PICKLE = 0, PY_REDIS = 1, PY_RAW = 2, PY_MEMCACHED = 3 };
 
 typedef struct {
-    PyObject_HEAD
-    py_state *st;
+    PyObject_HEAD py_state *st;
     jay_cache *cache; /* NULL: not open */
     Py_ssize_t users; /* calls that run and views that live: the cache is closed after the last */
     bool closing;
@@ -62,11 +61,11 @@ typedef struct {
     int traits;
     int form;
     int counting; /* 0: Python counts; 1: the library, and Python what it cannot; 2: the library */
-    unsigned int seen_type;   /* version of the type that _configure saw */
-    PyObject *dumps;          /* a serializer's function, or NULL: `form` says how */
-    PyObject *loads;          /* the same */
-    PyObject *prefix;         /* bytes, or NULL */
-    PyObject *timeout;        /* default_timeout as it was set */
+    unsigned int seen_type; /* version of the type that _configure saw */
+    PyObject *dumps;        /* a serializer's function, or NULL: `form` says how */
+    PyObject *loads;        /* the same */
+    PyObject *prefix;       /* bytes, or NULL */
+    PyObject *timeout;      /* default_timeout as it was set */
     int64_t default_ttl_ms;
 } py_store;
 
@@ -126,8 +125,8 @@ PyObject *py_pin_type_make(PyObject *module);
 int py_args(const char *const *names, int min, int max, PyObject *const *args, Py_ssize_t nargs,
             PyObject *kwnames, PyObject **ret_args);
 
-#define PY_METHOD(name, function, doc)                                                   \
-    {name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc}
+#define PY_METHOD(name, function, doc) \
+    { name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc }
 
 #if PY_VERSION_HEX < 0x030a0000
 #define PyModule_AddObjectRef(module, name, object) \
@@ -135,15 +134,15 @@ int py_args(const char *const *names, int min, int max, PyObject *const *args, P
 #endif
 
 /* Runs a call of the library, without the GIL if it can wait. */
-#define PY_CALL(waits, call)                          \
-    do {                                              \
-        if (waits) {                                  \
+#define PY_CALL(waits, call)                            \
+    do {                                                \
+        if (waits) {                                    \
             PyThreadState *saved = PyEval_SaveThread(); \
-            call;                                     \
-            PyEval_RestoreThread(saved);              \
-        } else {                                      \
-            call;                                     \
-        }                                             \
+            call;                                       \
+            PyEval_RestoreThread(saved);                \
+        } else {                                        \
+            call;                                       \
+        }                                               \
     } while (0)
 
 #endif

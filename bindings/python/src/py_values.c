@@ -4,9 +4,9 @@
  * An int is its decimal digits, which is a counter to the library and to other programs. Everything
  * else is the serializer's: a pickle by default, with '!' before it in Redis. Pickles of a text,
  * of bytes, of a float, None, True and False are composed and read here, byte for byte as Python's
- * own pickler makes them (protocol 5), because a call of the pickler costs more than all the rest of
- * a get. RAW takes and gives bytes. In memcached, flags beside a value say what it is, as pylibmc has
- * them; there texts and bytes are themselves.
+ * own pickler makes them (protocol 5), because a call of the pickler costs more than all the rest
+ * of a get. RAW takes and gives bytes. In memcached, flags beside a value say what it is, as
+ * pylibmc has them; there texts and bytes are themselves.
  *
  *     80 05 | 95 size:8 | 8c n:1 text, 58 n:4 text, 43 n:1 bytes, 42 n:4 bytes | 94 2e
  *     80 05 | 95 size:8 | 47 double:8 | 2e          80 05 4e 2e: None, 88: True, 89: False
@@ -100,8 +100,8 @@ static int put_int(PyObject *value, char *scratch, size_t room, py_bytes *bytes)
         return 0;
     }
     char digits[24], *to = digits + sizeof digits;
-    unsigned long long rest = number < 0 ? 0ULL - (unsigned long long)number
-                                         : (unsigned long long)number;
+    unsigned long long rest =
+        number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
     do *--to = (char)('0' + rest % 10);
     while ((rest /= 10) != 0);
     if (number < 0) *--to = '-';
@@ -232,11 +232,20 @@ static char find_run(const char *data, size_t size, const char **ret_run, size_t
     int length_size = 4;
     char kind = 0;
     switch (data[at]) {
-    case '\x8c': kind = 'U', length_size = 1; break;
-    case 'X': kind = 'U'; break;
-    case 'C': kind = 'B', length_size = 1; break;
-    case 'B': kind = 'B'; break;
-    default: return 0;
+    case '\x8c':
+        kind = 'U', length_size = 1;
+        break;
+    case 'X':
+        kind = 'U';
+        break;
+    case 'C':
+        kind = 'B', length_size = 1;
+        break;
+    case 'B':
+        kind = 'B';
+        break;
+    default:
+        return 0;
     }
     at += 1 + (size_t)length_size;
     if (at > size) return 0;
@@ -317,11 +326,10 @@ static PyObject *take_flagged(py_store *self, const char *data, size_t size, uin
         PyObject *plain = packed != NULL ? PyObject_CallOneArg(self->st->inflate, packed) : NULL;
         Py_XDECREF(packed);
         if (plain == NULL) return NULL;
-        PyObject *value = PyBytes_Check(plain)
-                              ? take_flagged(self, PyBytes_AS_STRING(plain),
-                                             (size_t)PyBytes_GET_SIZE(plain),
-                                             flags & ~(uint32_t)FLAG_ZLIB)
-                              : NULL;
+        PyObject *value = PyBytes_Check(plain) ? take_flagged(self, PyBytes_AS_STRING(plain),
+                                                              (size_t)PyBytes_GET_SIZE(plain),
+                                                              flags & ~(uint32_t)FLAG_ZLIB)
+                                               : NULL;
         Py_DECREF(plain);
         return value;
     }

@@ -7,8 +7,7 @@
 #include "py_store.h"
 
 typedef struct {
-    PyObject_HEAD
-    py_store *store;
+    PyObject_HEAD py_store *store;
     jay_value value;
     Py_ssize_t offset;
     Py_ssize_t size;
@@ -90,8 +89,10 @@ static PyObject *store_get_view(PyObject *object, PyObject *given) {
 
 PyMethodDef py_view_methods[] = {
     {"get_view", store_get_view, METH_O,
-     "get_view($self, key, /)\n--\n\nA read-only memoryview over a value, without a copy, or None.\n\n"
-     "A text shows its UTF-8, bytes themselves, anything else as it is stored. The bytes stay as they "
+     "get_view($self, key, /)\n--\n\nA read-only memoryview over a value, without a copy, or "
+     "None.\n\n"
+     "A text shows its UTF-8, bytes themselves, anything else as it is stored. The bytes stay as "
+     "they "
      "are even if the entry is overwritten or evicted; drop the view soon, since it takes room."},
     {NULL, NULL, 0, NULL},
 };

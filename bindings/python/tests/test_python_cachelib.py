@@ -443,7 +443,8 @@ def test_base_reports_failed_deletes():
 def test_base_timeouts(default, timeout, expected):
     assert cachelib.BaseCache(default)._normalize_timeout(timeout) == expected
     assert cachelib.BaseCache(datetime.timedelta(minutes=5)).default_timeout == 300
-    assert cachelib.SimpleCache(default_timeout=datetime.timedelta(minutes=5)).default_timeout == 300
+    minutes = datetime.timedelta(minutes=5)
+    assert cachelib.SimpleCache(default_timeout=minutes).default_timeout == 300
 
 
 def test_all_classes_have_all_methods(tmp_path, redis_port, memcached_port):

@@ -58,7 +58,7 @@ def test_types_are_declared(tmp_path):
 
     package = os.path.dirname(os.path.dirname(os.path.abspath(jaycache.__file__)))
     environment = dict(os.environ, MYPYPATH=package)
-    check = [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=silent", "-c"]
+    check = [sys.executable, "-m", "mypy", "--cache-dir=/dev/null", "--follow-imports=silent", "-c"]
     begin = "import jaycache\nc = jaycache.SimpleCache()\n"
     run([*check, begin + "b: bool = c.set('a', 1)"], cwd=tmp_path, env=environment)
     wrong = subprocess.run(

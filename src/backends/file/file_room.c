@@ -33,7 +33,7 @@ typedef struct survey {
     uint32_t headers;
     int64_t now_ms;
     bool drops_spare;
-    int failure; /* errno of a file that could not be looked at */
+    int failure;      /* errno of a file that could not be looked at */
     uint32_t expired; /* entries whose time was over, and which are gone */
 } survey;
 
@@ -260,7 +260,8 @@ static int sample_leaf(survey *s, uint32_t leaf, jay_error *error) {
     return status;
 }
 
-/* Fills the pool from some leaves. In the pool's mutex. JAY_STOPPED: it has made room by the way. */
+/* Fills the pool from some leaves. In the pool's mutex. JAY_STOPPED: it has made room by the way.
+ */
 static int take_sample(const jay_backend *backend, const jayi_table *table, const jayi_name *spared,
                        jay_error *error) {
     jayi_dir_local *local = backend->dir->local;
