@@ -2,12 +2,13 @@
  * bench_memcached.c - Jaycache on a memcached server, beside a loop over a bare socket, which is
  * the limit, and beside libmemcached.
  *
- *     bench_memcached [--json] [--rounds N] [--slot-ms N]
+ *     bench_memcached [--json] [--rounds N] [--slot-ms N] [--only TEXT]
  *
  * It starts a server on a unix socket in a temporary folder. Every cell runs for a slot in every
- * round, one after another, so that ratios are of runs side by side. The bare loops speak what is
- * fastest for them: one `get` with all keys, and `ms` commands sent in one buffer. They leave a
- * value where it was received; Jaycache gives each as a view of its own.
+ * round, one after another, so that ratios are of runs side by side. The bare loops send the same
+ * commands, in one write, and take the replies apart as far as every client must: the heads are
+ * read and compared, the values counted. They leave a value where it was received; Jaycache gives
+ * each as a view of its own.
  */
 #include <errno.h>
 #include <signal.h>
@@ -60,6 +61,7 @@ static struct {
     char *value;
     char *buffer;
     int64_t slot_ns;
+    const char *only; /* cells whose names hold this text */
 #ifdef BENCH_HAVE_LIBMEMCACHED
     memcached_st *peer;
 #endif
@@ -135,14 +137,25 @@ static size_t receive_until(const char *end, size_t at_least) {
     }
 }
 
+/* A number at a place, which moves on behind it. */
+static size_t take_number(const char **at) {
+    size_t number = 0;
+    while (**at >= '0' && **at <= '9') number = number * 10 + (size_t)(*(*at)++ - '0');
+    return number;
+}
+
 static uint64_t raw_get(size_t size, uint64_t at) {
     char request[64];
-    size_t key = at % KEYS;
-    memcpy(request, "get ", 4);
-    memcpy(request + 4, all.keys[key], all.key_sizes[key]);
-    memcpy(request + 4 + all.key_sizes[key], "\r\n", 2);
-    send_all(request, 6 + all.key_sizes[key]);
-    receive_until("END\r\n", size);
+    size_t key = at % KEYS, key_size = all.key_sizes[key];
+    memcpy(request, "mg ", 3);
+    memcpy(request + 3, all.keys[key], key_size);
+    memcpy(request + 3 + key_size, " v f\r\n", 6);
+    send_all(request, 9 + key_size);
+    size_t have = receive_until("\r\n", size + 4);
+    const char *reply = all.buffer + 3;
+    if (memcmp(all.buffer, "VA ", 3) != 0 || take_number(&reply) != size ||
+        memcmp(reply, " f0\r\n", 5) != 0 || reply + 5 + size + 2 != all.buffer + have)
+        stop("a bare get finds no value");
     return 1;
 }
 
@@ -163,8 +176,8 @@ static uint64_t raw_set(size_t size, uint64_t at) {
 static uint64_t raw_get_many(size_t size, uint64_t at) {
     static char request[8192];
     char *to = request;
-    memcpy(to, "get", 3);
-    to += 3;
+    memcpy(to, "gets", 4);
+    to += 4;
     for (size_t i = 0; i < BATCH; i++) {
         size_t key = (at + i) % KEYS;
         *to++ = ' ';
@@ -173,7 +186,22 @@ static uint64_t raw_get_many(size_t size, uint64_t at) {
     }
     memcpy(to, "\r\n", 2);
     send_all(request, (size_t)(to + 2 - request));
-    receive_until("END\r\n", size * BATCH);
+    size_t have = receive_until("END\r\n", size * BATCH);
+    const char *reply = all.buffer;
+    for (size_t i = 0; i < BATCH; i++) {
+        size_t key = (at + i) % KEYS;
+        if (memcmp(reply, "VALUE ", 6) != 0 ||
+            memcmp(reply + 6, all.keys[key], all.key_sizes[key]) != 0)
+            stop("a bare batch does not find a key");
+        reply += 6 + all.key_sizes[key] + 1;
+        (void)take_number(&reply);
+        reply++;
+        size_t value_size = take_number(&reply);
+        reply++;
+        (void)take_number(&reply);
+        reply += 2 + value_size + 2;
+    }
+    if (reply + 5 != all.buffer + have) stop("a bare batch is of another size");
     return BATCH;
 }
 
@@ -184,7 +212,10 @@ static uint64_t raw_set_many(size_t size, uint64_t at) {
     size_t used = 0;
     for (size_t i = 0; i < BATCH; i++) used += put_set(request + used, (at + i) % KEYS, size);
     send_all(request, used);
-    receive_until("\r\n", BATCH * strlen("HD\r\n"));
+    size_t have = receive_until("\r\n", BATCH * strlen("HD\r\n"));
+    for (size_t i = 0; i < have; i += 4) {
+        if (memcmp(all.buffer + i, "HD\r\n", 4) != 0) stop("a bare batch is not stored");
+    }
     return BATCH;
 }
 
@@ -404,6 +435,10 @@ static jay_cache *open_cache(const char *options) {
     return cache;
 }
 
+static bool is_wanted(const char *name) {
+    return all.only == NULL || strstr(name, all.only) != NULL;
+}
+
 static void set_up(void) {
     start_server();
     all.cache = open_cache("");
@@ -429,7 +464,9 @@ static long parse_number(const char *text, long most) {
     char *end = NULL;
     long number = text != NULL ? strtol(text, &end, 10) : 0;
     if (number < 1 || number > most || *end != '\0') {
-        fputs("Usage: bench_memcached [--json] [--rounds 1..50] [--slot-ms 1..10000]\n", stderr);
+        fputs("Usage: bench_memcached [--json] [--rounds 1..50] [--slot-ms 1..10000] "
+              "[--only TEXT]\n",
+              stderr);
         exit(2);
     }
     return number;
@@ -446,6 +483,8 @@ int main(int argc, char **argv) {
             rounds = parse_number(argv[++i], ROUNDS_MAX);
         } else if (strcmp(argv[i], "--slot-ms") == 0) {
             slot_ms = parse_number(argv[++i], 10000);
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            all.only = argv[++i];
         } else {
             parse_number(NULL, 0);
         }
@@ -453,9 +492,11 @@ int main(int argc, char **argv) {
     all.slot_ns = (int64_t)slot_ms * 1000000;
     set_up();
     bench_report *report = bench_report_create(stdout, is_json, goals);
-    for (size_t i = 0; i < CELLS; i++) run_cell(report, &cells[i], (size_t)rounds);
-    run_threads(report, (size_t)rounds);
-    count_instructions(report, argv[0]);
+    for (size_t i = 0; i < CELLS; i++) {
+        if (is_wanted(cells[i].label)) run_cell(report, &cells[i], (size_t)rounds);
+    }
+    if (is_wanted("get.1KiB.8threads.4connections")) run_threads(report, (size_t)rounds);
+    if (is_wanted("get.client_instructions")) count_instructions(report, argv[0]);
     bench_report_finish(report);
     return 0;
 }

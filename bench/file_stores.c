@@ -67,27 +67,47 @@ static size_t raw_get(void *store, size_t key, void *buffer, size_t capacity) {
 
 /* ---- Jaycache ---- */
 
-static void *files_open(const char *path, size_t value_bytes, size_t items) {
+static void *open_cache(const char *path, const char *options) {
     char url[600];
     jay_cache *cache = NULL;
     jay_error error;
-    (void)value_bytes, (void)items;
-    snprintf(url, sizeof url, "file:%s?layout=files&max_bytes=64g", path);
+    snprintf(url, sizeof url, "file:%s?%s", path, options);
     if (jay_open(url, NULL, &cache, &error) != JAY_OK) fprintf(stderr, "%s\n", error.message);
     return cache;
 }
 
-static void files_close(void *store) {
+static void *files_open(const char *path, size_t value_bytes, size_t items) {
+    (void)value_bytes, (void)items;
+    return open_cache(path, "layout=files&max_bytes=64g");
+}
+
+/* Three times what the entries take: what is overwritten is reclaimed all the time. */
+static void *open_segments(const char *path, size_t value_bytes, size_t items, const char *more) {
+    char options[100];
+    snprintf(options, sizeof options, "layout=segments&max_bytes=%zu%s",
+             3 * items * (value_bytes + 150), more);
+    return open_cache(path, options);
+}
+
+static void *segments_open(const char *path, size_t value_bytes, size_t items) {
+    return open_segments(path, value_bytes, items, "");
+}
+
+static void *segments_mmap_open(const char *path, size_t value_bytes, size_t items) {
+    return open_segments(path, value_bytes, items, "&mmap=1");
+}
+
+static void cache_close(void *store) {
     (void)jay_close(store);
 }
 
-static bool files_set(void *store, size_t key, const void *value, size_t size) {
+static bool cache_set(void *store, size_t key, const void *value, size_t size) {
     char text[KEY_BYTES];
     size_t key_size = (size_t)write_key(text, key);
     return jay_set(store, text, key_size, value, size, 86400000, NULL) == JAY_OK;
 }
 
-static size_t files_get(void *store, size_t key, void *buffer, size_t capacity) {
+static size_t cache_get(void *store, size_t key, void *buffer, size_t capacity) {
     char text[KEY_BYTES];
     size_t key_size = (size_t)write_key(text, key), size = 0;
     return jay_get_into(store, text, key_size, buffer, capacity, &size, NULL) == JAY_OK ? size : 0;
@@ -209,7 +229,9 @@ static size_t sqlite_get(void *store, size_t key, void *buffer, size_t capacity)
 
 static const bench_file_store stores[] = {
     {"raw", raw_open, raw_close, raw_set, raw_get},
-    {"files", files_open, files_close, files_set, files_get},
+    {"files", files_open, cache_close, cache_set, cache_get},
+    {"segments", segments_open, cache_close, cache_set, cache_get},
+    {"segments_mmap", segments_mmap_open, cache_close, cache_set, cache_get},
 #ifdef BENCH_HAVE_LMDB
     {"lmdb_nosync", lmdb_open, lmdb_close, lmdb_set, lmdb_get},
 #endif
@@ -220,4 +242,10 @@ static const bench_file_store stores[] = {
 
 const bench_file_store *bench_file_store_at(size_t index) {
     return index < sizeof stores / sizeof stores[0] ? &stores[index] : NULL;
+}
+
+size_t bench_file_store_find(const char *name) {
+    size_t i = 0;
+    while (bench_file_store_at(i) != NULL && strcmp(bench_file_store_at(i)->name, name) != 0) i++;
+    return i;
 }

@@ -17,7 +17,11 @@ typedef struct bench_file_store {
     size_t (*get)(void *store, size_t key, void *buffer, size_t capacity);
 } bench_file_store;
 
-/* "raw", "files", and the others that were found at configure time; then NULL. */
+/* "raw", "files", "segments", "segments_mmap", and the others that were found at configure time;
+ * then NULL. */
 const bench_file_store *bench_file_store_at(size_t index);
+
+/* The number of a store by its name; or that of the NULL behind them. */
+size_t bench_file_store_find(const char *name);
 
 #endif

@@ -23,6 +23,7 @@ enum cli_option_id {
     CLI_ID_SORT,
     CLI_ID_REVERSE,
     CLI_ID_REPAIR,
+    CLI_ID_DRY_RUN,
     CLI_ID_SECONDS,
     CLI_ID_THREADS,
     CLI_ID_SIZE,
@@ -51,6 +52,7 @@ typedef struct cli_args {
     int64_t is_hex;
     int64_t is_reverse;
     int64_t is_repair;
+    int64_t is_dry_run;
     int64_t ttl_ms;
     uint64_t cas_version; /* 0: not given */
     int64_t limit;        /* 0: none */

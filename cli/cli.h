@@ -69,6 +69,7 @@ cli_run_fn cli_cmd_set, cli_cmd_add, cli_cmd_replace;
 cli_run_fn cli_cmd_delete, cli_cmd_touch, cli_cmd_inc, cli_cmd_dec;
 cli_run_fn cli_cmd_get_many, cli_cmd_set_many, cli_cmd_delete_many;
 cli_run_fn cli_cmd_list, cli_cmd_stats, cli_cmd_clear, cli_cmd_bench, cli_cmd_fsck;
+cli_run_fn cli_cmd_import;
 cli_run_fn cli_cmd_batch, cli_cmd_help, cli_cmd_shm;
 
 #endif

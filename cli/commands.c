@@ -184,6 +184,20 @@ static const cli_command commands[] = {
      .operand_min = 0,
      .operand_max = 0,
      .needs_cache = true},
+    {.name = "import",
+     .operands = "DIRECTORY",
+     .summary = "Store what a directory of Python's FileSystemCache holds",
+     .help =
+         "Reads the files that werkzeug, Flask-Caching or cachelib have written, and stores each\n"
+         "value as it is, pickled, for as long as it has left. The keys are not in the files:\n"
+         "an entry's key becomes the name of its file, the MD5 of the key in hexadecimal\n"
+         "digits. The directory is only read. If anything is damaged or refused, the exit\n"
+         "status is 1.\n",
+     .run = cli_cmd_import,
+     .options = CLI_OPT(DRY_RUN),
+     .operand_min = 1,
+     .operand_max = 1,
+     .needs_cache = true},
     {.name = "shm",
      .operands = "list | info NAME | remove NAME",
      .summary = "Show or remove the shared memory caches of this machine",

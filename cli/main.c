@@ -71,7 +71,8 @@ static int run_parsed(cli *c, cli_args *args) {
     if (exit_status == CLI_DONE) exit_status = check_operands(c, args);
     if (exit_status != CLI_DONE) return exit_status;
     if (args->url != NULL) c->url = args->url;
-    if (!c->command->needs_cache || c->cache != NULL) return c->command->run(c, args);
+    bool needs_cache = c->command->needs_cache && !args->is_dry_run;
+    if (!needs_cache || c->cache != NULL) return c->command->run(c, args);
     exit_status = open_cache(c);
     if (exit_status != CLI_DONE) return exit_status;
     return close_cache(c, c->command->run(c, args));

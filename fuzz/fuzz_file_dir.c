@@ -35,7 +35,8 @@ static void remove_root(void) {
 static void make_root(void) {
     if (root[0] == '\0') {
         snprintf(root, sizeof root, "/dev/shm/jaycache-fuzz-%d.d", (int)getpid());
-        snprintf(url, sizeof url, "file:%s?max_items=20&max_bytes=1m&rebuild=yes", root);
+        snprintf(url, sizeof url, "file:%s?layout=files&max_items=20&max_bytes=1m&rebuild=yes",
+                 root);
         atexit(remove_root);
     }
 }

@@ -18,6 +18,8 @@ static void read_replies(const char *data, size_t size) {
         memcpy(copy, data, size);
         int used = jayi_mc_parse(copy, size, &reply);
         fuzz_require(used >= -1 && used <= (int)size && used <= JAYI_MC_REPLY_MAX);
+        int64_t whole = jayi_mc_measure(copy, size);
+        fuzz_require(used > 0 ? whole == -1 || whole >= used : whole == used);
         if (used > 0) {
             fuzz_require(jayi_mc_parse(copy, (size_t)used, &again) == used);
             fuzz_require(again.code == reply.code && again.cas == reply.cas);

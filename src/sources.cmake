@@ -7,12 +7,27 @@ set(JAYCACHE_SOURCES
     backends/file/file_entry.c
     backends/file/file_leaf.c
     backends/file/file_lock.c
+    backends/file/file_place.c
+    backends/file/file_network.c
     backends/file/file_put.c
     backends/file/file_read.c
     backends/file/file_room.c
     backends/file/file_table.c
     backends/file/file_walk.c
     backends/file/file_write.c
+    backends/file/seg_batch.c
+    backends/file/seg_check.c
+    backends/file/seg_files.c
+    backends/file/seg_index.c
+    backends/file/seg_log.c
+    backends/file/seg_read.c
+    backends/file/seg_reclaim.c
+    backends/file/seg_record.c
+    backends/file/seg_replay.c
+    backends/file/seg_roll.c
+    backends/file/seg_scan.c
+    backends/file/seg_walk.c
+    backends/file/seg_write.c
     backends/memcached/mc_batch.c
     backends/memcached/mc_blocks.c
     backends/memcached/mc_call.c
@@ -30,9 +45,14 @@ set(JAYCACHE_SOURCES
     backends/redis/rd_atomic.c
     backends/redis/rd_batch.c
     backends/redis/rd_call.c
+    backends/redis/rd_cluster.c
     backends/redis/rd_greet.c
+    backends/redis/rd_lane.c
+    backends/redis/rd_nodes.c
     backends/redis/rd_ops.c
+    backends/redis/rd_route.c
     backends/redis/rd_scan.c
+    backends/redis/rd_sentinel.c
     backends/redis/redis_backend.c
     backends/region/region_backend.c
     backends/shm/shm_backend.c
@@ -42,6 +62,7 @@ set(JAYCACHE_SOURCES
     core/emulate.c
     core/inspect.c
     core/options.c
+    core/place.c
     core/read.c
     core/registry.c
     core/resolve.c
@@ -71,8 +92,10 @@ set(JAYCACHE_SOURCES
     net/net_address.c
     net/net_options.c
     net/net_pool.c
+    net/net_ride.c
     net/net_stream.c
     net/net_tls.c
+    os/bell.c
     os/clock.c
     os/deadline.c
     os/file_ops.c
@@ -89,6 +112,8 @@ set(JAYCACHE_SOURCES
     util/stripe.c
     util/option_table.c
     util/units.c
+    util/wide_hash_avx2.c
     wire/memcached_meta.c
+    wire/redis_slot.c
     wire/resp.c
 )

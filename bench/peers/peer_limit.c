@@ -1,9 +1,10 @@
 /*
  * peer_limit.c - the limit: what a lookup costs when nothing but the lookup is done.
  *
- * One hash of the key, one bucket line, one dependent item line, one key compare, one copy. No
- * locks, no eviction, no expiry, no statistics, huge pages; sets overwrite in place. With two
- * threads that write, a reader may see bytes of two writes: nothing here may be taken for a cache.
+ * One hash of the key (the same, seeded), one bucket line, one dependent item line, one key
+ * compare, one copy. No locks, no eviction, no expiry, no statistics, huge pages; sets overwrite in
+ * place. With two threads that write, a reader may see bytes of two writes: nothing here may be
+ * taken for a cache.
  *
  *     bucket, one cache line: | tags 8 x 2 | places 8 x 4 | count 1 | unused |
  *     item, from a cache line on: | key size 4 | value size 4 | key ... | value ... |
@@ -45,6 +46,7 @@ typedef struct limit {
     char *arena;
     size_t arena_bytes;
     size_t arena_used;
+    uint64_t seed;
     atomic_flag is_inserting; /* new keys come only while filling, which may use several threads */
 } limit;
 
@@ -60,6 +62,7 @@ static void *limit_open(const peer_config *config, peer_error *error) {
     self->buckets = bench_pages_alloc(self->bucket_count * sizeof(limit_bucket));
     self->arena_bytes = item_bytes * config->item_count;
     self->arena = bench_pages_alloc(self->arena_bytes);
+    self->seed = bench_mix((uint64_t)bench_now_ns());
     atomic_flag_clear(&self->is_inserting);
     return self;
 }
@@ -79,6 +82,11 @@ static void *limit_attach(void *state, peer_error *error) {
 static void limit_detach(void *state, void *handle) {
     (void)state;
     (void)handle;
+}
+
+/* The same as Jaycache's: with a seed that nobody outside knows. */
+static inline uint64_t hash_of(const limit *self, const void *key, size_t key_size) {
+    return XXH3_64bits_withSeed(key, key_size, self->seed);
 }
 
 /* The high half of the product of the hash and the number of buckets: every bucket alike, no
@@ -126,7 +134,8 @@ static inline limit_item *find(const limit *self, uint64_t hash, const void *key
 
 static int limit_get_into(void *handle, const void *key, size_t key_size, void *buffer,
                           size_t capacity, size_t *ret_size) {
-    const limit_item *found = find(handle, XXH3_64bits(key, key_size), key, key_size);
+    const limit *self = handle;
+    const limit_item *found = find(self, hash_of(self, key, key_size), key, key_size);
     if (found == NULL || found->value_size > capacity) return PEER_MISS;
     memcpy(buffer, found->bytes + key_size, found->value_size);
     *ret_size = found->value_size;
@@ -134,7 +143,8 @@ static int limit_get_into(void *handle, const void *key, size_t key_size, void *
 }
 
 static int limit_view(void *handle, const void *key, size_t key_size, peer_view *ret_view) {
-    const limit_item *found = find(handle, XXH3_64bits(key, key_size), key, key_size);
+    const limit *self = handle;
+    const limit_item *found = find(self, hash_of(self, key, key_size), key, key_size);
     if (found == NULL) return PEER_MISS;
     ret_view->data = found->bytes + key_size;
     ret_view->size = found->value_size;
@@ -167,7 +177,7 @@ static int limit_view_many(void *handle, const peer_key *keys, size_t count, pee
     const limit *self = handle;
     uint64_t hashes[PEER_BATCH_MAX];
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = XXH3_64bits(keys[i].data, keys[i].size);
+        hashes[i] = hash_of(self, keys[i].data, keys[i].size);
         __builtin_prefetch(&self->buckets[home_of(self, hashes[i])]);
     }
     for (size_t i = 0; i < count; i++) prefetch_item(self, hashes[i]);
@@ -208,7 +218,7 @@ static limit_item *insert(limit *self, uint64_t hash, const void *key, size_t ke
 static int limit_set(void *handle, const void *key, size_t key_size, const void *value,
                      size_t value_size) {
     limit *self = handle;
-    const uint64_t hash = XXH3_64bits(key, key_size);
+    const uint64_t hash = hash_of(self, key, key_size);
     limit_item *found = find(self, hash, key, key_size);
     if (found == NULL) {
         while (atomic_flag_test_and_set(&self->is_inserting)) continue;

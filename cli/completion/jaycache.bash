@@ -16,6 +16,7 @@ _jaycache_options() {
     get-many | delete-many) echo "$common -f --file -e --escapes -x --hex" ;;
     list) echo "$common -n --limit -s --sort -r --reverse" ;;
     fsck) echo "$common --repair" ;;
+    import) echo "$common --dry-run" ;;
     shm) echo "$common list info remove" ;;
     bench) echo "$common --seconds --threads --size --keys --get-ratio" ;;
     batch) echo "$common -f --file" ;;
@@ -25,7 +26,7 @@ _jaycache_options() {
 
 _jaycache() {
     local commands="get set add replace delete has inc dec touch ttl get-many set-many delete-many
-        list stats clear fsck shm bench batch help"
+        list stats clear fsck import shm bench batch help"
     local words word i command="" line=${COMP_LINE:0:COMP_POINT}
     COMPREPLY=()
     # Not by COMP_WORDS: there the colon of a URL parts words, as if it were a blank.
@@ -69,6 +70,9 @@ _jaycache() {
         mapfile -t COMPREPLY < <(compgen -W "$(_jaycache_options "$command")" -- "$current")
     elif [ -z "$command" ] || [ "$command" = help ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+    elif [ "$command" = import ]; then
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -d -- "$current")
     fi
 }
 

@@ -31,6 +31,7 @@ _jaycache() {
         'stats:show the statistics'
         'clear:remove every entry'
         'fsck:check the directory of a file cache'
+        'import:store what a FileSystemCache directory holds'
         'shm:show or remove shared memory caches'
         'bench:measure the speed of the cache'
         'batch:run commands from standard input on one open cache'
@@ -71,6 +72,7 @@ _jaycache() {
                 '--get-ratio[share of gets]:ratio:'
             ;;
         fsck) _arguments $common '--repair[remove what is damaged, and count anew]' ;;
+        import) _arguments $common '--dry-run[only show what would be stored]' '2:directory:_directories' ;;
         shm) _arguments $common '2:what:(list info remove)' ;;
         batch) _arguments $common $file ;;
         help) _describe command commands ;;

@@ -639,6 +639,38 @@ typedef struct jay_file_report {
 JAY_API int jay_file_check(jay_cache *cache, int repairs, jay_file_report *ret_report,
                            size_t report_size, jay_error *error);
 
+/* Where the bytes of a value lie in a file: for sendfile, splice, pread. */
+typedef struct jay_file_place {
+    int fd;      /* open for reading, and close-on-exec. It is the caller's: close it */
+    int is_copy; /* not 0: of a copy in memory, since the file itself could not be given out */
+    int64_t offset;
+    int64_t size; /* bytes from there on that are the value */
+    uint64_t version;
+    int64_t ttl_ms; /* remaining, or JAY_TTL_FOREVER */
+    char file[48];  /* the file's name below the cache's directory, for people; "" of a copy */
+} jay_file_place;
+
+/*
+ * Looks a key up in a file: cache and opens the file that holds its value, so that a cached page
+ * can be sent from where it lies.
+ *   ret_place   on JAY_OK, the descriptor, and where in it the value is.
+ *   place_size  sizeof(jay_file_place): so many bytes of ret_place are written.
+ * The value was whole when this returned, and for as long as the descriptor is open its bytes stay
+ * what they are: also when the entry is overwritten, touched, deleted, evicted, or cleared, by
+ * whatever process, when the directory is removed, and after jay_close and fork. Two things are not
+ * covered: programs other than Jaycache that write into the file, and a disk that fails. The name
+ * in `file` is no such promise: soon after, it may lead to another entry's bytes, or to none.
+ * Its own cost: the value is read once, to be compared with its check; and a file that was given
+ * out is removed when its entry is replaced, where others are used again.
+ * Where the file belongs to another user, or its file system does not keep its mark, what is given
+ * out is a copy in memory, under the same promise.
+ * It counts as a hit or a miss.
+ * Returns JAY_OK, JAY_MISS; JAY_E_UNSUPPORTED (it is another kind of cache, or layout);
+ * JAY_E_ARGUMENT, JAY_E_IO, JAY_E_PERMISSION, JAY_E_BUSY, JAY_E_NO_MEMORY. Since 0.1.
+ */
+JAY_API int jay_file_path(jay_cache *cache, const void *key, size_t key_size,
+                          jay_file_place *ret_place, size_t place_size, jay_error *error);
+
 /* ---- shared memory caches of this machine ---------------------------------------------------- */
 
 /* One shared memory cache, as jay_shm_list shows it. Good only inside the caller's function. */

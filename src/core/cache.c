@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/region/region_backend.h"
 #include "core/options.h"
 #include "core/registry.h"
 #include "core/url.h"
@@ -141,6 +142,7 @@ static int open_handle(const jay_backend_ops *ops, const jayi_url *url, const ja
         free_handle(cache);
         return status;
     }
+    if (cache->prefix_size == 0) cache->region = jayi_region_of(ops, cache->backend);
     *ret_cache = cache;
     return JAY_OK;
 }

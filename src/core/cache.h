@@ -20,6 +20,7 @@ struct jay_cache {
     jayi_counters counters; /* first: its lines want alignment */
     const jay_backend_ops *ops;
     jay_backend *backend;
+    struct jayi_region *region; /* NULL: hits take the long way, through the backend's table */
     char *prefix;
     size_t prefix_size;
     int64_t default_ttl_ms;

@@ -3,11 +3,12 @@
  */
 #include "core/cache.h"
 #include "core/emulate.h"
+#include "engine/hit.h"
 #include "util/decimal.h"
 
-/* Whether a read needs nothing but the backend's function: no prefix, and the backend counts. */
+/* Whether a read needs nothing but the backend's function, and counting: there is no prefix. */
 static inline bool is_simple(const jay_cache *cache) {
-    return cache->prefix_size == 0 && !cache->counts;
+    return cache->prefix_size == 0;
 }
 
 /* The long way, as get_into below. */
@@ -28,11 +29,12 @@ int jay_get(jay_cache *cache, const void *key, size_t key_size, jay_value *ret_v
             jay_error *error) {
     bool is_plain = cache != NULL && key != NULL && ret_value != NULL && is_simple(cache) &&
                     jayi_key_fits(key_size);
-    if (__builtin_expect(!is_plain, 0)) return get(cache, key, key_size, ret_value, error);
+    if (JAYI_UNLIKELY(!is_plain)) return get(cache, key, key_size, ret_value, error);
     jay_error local;
     local.code = JAY_OK;
     int status = cache->ops->get(cache->backend, key, key_size, ret_value, &local);
     if (status == JAY_OK) jayi_view_out(cache, ret_value);
+    if (cache->counts) jayi_count_lookup(cache, status);
     return jayi_finish(cache, status, &local, error);
 }
 
@@ -67,14 +69,20 @@ static __attribute__((noinline)) int get_into(jay_cache *cache, const void *key,
 
 int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
                  size_t *ret_size, jay_error *error) {
+    if (JAYI_LIKELY(cache != NULL) && JAYI_LIKELY(cache->region != NULL) &&
+        JAYI_LIKELY(key != NULL) && JAYI_LIKELY(buffer != NULL) && JAYI_LIKELY(ret_size != NULL) &&
+        JAYI_LIKELY(jayi_key_fits(key_size)) &&
+        jayi_hit_get_into(cache->region, key, key_size, buffer, capacity, ret_size))
+        return JAY_OK;
     bool is_plain = cache != NULL && key != NULL && ret_size != NULL && buffer != NULL &&
                     is_simple(cache) && cache->ops->get_into != NULL && jayi_key_fits(key_size);
-    if (__builtin_expect(!is_plain, 0))
+    if (JAYI_UNLIKELY(!is_plain))
         return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
     jay_error local;
     local.code = JAY_OK;
     int status =
         cache->ops->get_into(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
+    if (cache->counts) jayi_count_lookup(cache, status);
     return jayi_finish(cache, status, &local, error);
 }
 

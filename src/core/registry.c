@@ -13,9 +13,11 @@
 #include "backends/shm/shm_backend.h"
 
 static const jay_backend_ops *const builtin[] = {
-    &jayi_null_backend,   &jayi_memory_backend,     &jayi_simple_backend,     &jayi_shm_backend,
-    &jayi_file_backend,   &jayi_memcached_backend,  &jayi_memcacheds_backend, &jayi_redis_backend,
-    &jayi_rediss_backend, &jayi_redis_unix_backend,
+    &jayi_null_backend,          &jayi_memory_backend,         &jayi_simple_backend,
+    &jayi_shm_backend,           &jayi_file_backend,           &jayi_memcached_backend,
+    &jayi_memcacheds_backend,    &jayi_redis_backend,          &jayi_rediss_backend,
+    &jayi_redis_unix_backend,    &jayi_redis_sentinel_backend, &jayi_rediss_sentinel_backend,
+    &jayi_redis_cluster_backend, &jayi_rediss_cluster_backend,
 };
 
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])

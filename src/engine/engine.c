@@ -182,6 +182,28 @@ static int64_t row_total(const jayi_region *region, enum jayi_row_counter counte
     return (int64_t)total;
 }
 
+uint64_t jayi_engine_items(const jayi_region *region) {
+    uint64_t items = 0;
+    for (uint32_t i = 0; i < region->shard_count; i++)
+        items += jayi_peek(&region->shards[i].item_count);
+    return items;
+}
+
+bool jayi_engine_is_tight(const jayi_region *region) {
+    uint64_t room = region->region_bytes - region->chunks_at, used = 0;
+    for (uint32_t i = 0; i < region->shard_count; i++)
+        used +=
+            jayi_peek(&region->shards[i].block_bytes) + jayi_peek(&region->shards[i].chunk_bytes);
+    return used > room / 4 * 3;
+}
+
+uint64_t jayi_engine_evictions(const jayi_region *region) {
+    uint64_t evictions = 0;
+    for (uint32_t i = 0; i < region->shard_count; i++)
+        evictions += jayi_peek(&region->shards[i].evictions);
+    return evictions;
+}
+
 int jayi_engine_stats(jayi_region *region, jay_stats *stats, jay_error *error) {
     (void)error;
     uint64_t items = 0, bytes = region->chunks_at, evictions = 0, expiries = 0;

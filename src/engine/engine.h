@@ -36,6 +36,54 @@ int jayi_engine_touch(jayi_region *region, const void *key, size_t key_size, int
 int jayi_engine_inc(jayi_region *region, const void *key, size_t key_size, int64_t delta,
                     int64_t ttl_ms, int64_t *ret_number, jay_error *error);
 
+/* ---- for a backend that keeps values elsewhere, and here only where they are ---- */
+
+/* A live entry as it is under the lock; value NULL: there is none. */
+typedef struct jayi_engine_old {
+    const unsigned char *value;
+    size_t size;
+    uint64_t deadline_ms;
+} jayi_engine_old;
+
+/* Decides, under the shard's lock, whether an exchange goes on: JAY_OK, or the status that it ends
+ * with. It must not call the engine. */
+typedef int jayi_judge_fn(void *arg, const jayi_engine_old *old);
+
+typedef struct jayi_exchange {
+    const void *key;
+    size_t key_size;
+    const void *value; /* NULL: the entry is removed */
+    size_t value_size;
+    uint64_t deadline_ms; /* by jayi_clock_ms, or JAYI_DEADLINE_NEVER */
+    bool keeps_deadline;  /* that of the old entry, if there is one */
+    bool cools;           /* half of its hits are forgotten */
+    jayi_judge_fn *judge; /* NULL: whatever there is */
+    void *arg;
+} jayi_exchange;
+
+/* Puts a value in the place of an entry, or removes it, if the judge agrees. */
+int jayi_engine_exchange(jayi_region *region, const jayi_exchange *exchange, jay_error *error);
+
+/* What jayi_engine_look found. */
+typedef struct jayi_engine_seen {
+    size_t size;
+    uint64_t deadline_ms;
+    uint32_t frequency;
+} jayi_engine_seen;
+
+/* Copies a value of up to `capacity` bytes. Unlike a get it is no hit. JAY_OK or JAY_MISS. */
+int jayi_engine_look(jayi_region *region, const void *key, size_t key_size, void *buffer,
+                     size_t capacity, jayi_engine_seen *ret_seen);
+
+/* The entries that are held, expired ones included. */
+uint64_t jayi_engine_items(const jayi_region *region);
+
+/* Whether less than a quarter of a region is left. */
+bool jayi_engine_is_tight(const jayi_region *region);
+
+/* The entries that had to go for others, so far. */
+uint64_t jayi_engine_evictions(const jayi_region *region);
+
 int jayi_engine_clear(jayi_region *region, const void *prefix, size_t prefix_size,
                       jay_error *error);
 int jayi_engine_iterate(jayi_region *region, const jay_allocator *allocator, const void *prefix,

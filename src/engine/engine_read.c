@@ -9,37 +9,25 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "engine/index.h"
+#include "engine/hit.h"
 #include "engine/lock.h"
 #include "engine/pins.h"
 #include "engine/recover.h"
-#include "engine/sampling.h"
-#include "os/deadline.h"
-#include "util/hash.h"
-#include "util/stripe.h"
 
 #define OPTIMISTIC_TRIES 16
-#define FREQUENCY_CAP 7
 #define GROUP 16 /* keys of a batch that are on their way at once */
 
 /* What is on the way of every hit is kept short and in one piece: the fewer instructions from one
  * lookup to the next, the sooner the processor begins the next while this one waits for memory. */
-#define ON_EVERY_HIT static inline __attribute__((always_inline))
+#define ON_EVERY_HIT JAYI_ALWAYS_INLINE
 #define SELDOM static __attribute__((noinline, cold))
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
+#define likely(condition) JAYI_LIKELY(condition)
+#define unlikely(condition) JAYI_UNLIKELY(condition)
 
 /* What an attempt to find a key came to. */
 enum outcome { FOUND, ABSENT, CHANGED };
 
-typedef struct found {
-    jayi_bucket *bucket;
-    _Atomic uint64_t *slot;
-    uint64_t word;
-    uint64_t version; /* of the bucket */
-    jayi_item *item;
-    uint64_t value_size;
-} found;
+typedef jayi_hit found;
 
 int jayi_no_token(jay_error *error) {
     return jay_error_set(error, JAY_E_FULL, 0,
@@ -52,41 +40,15 @@ ON_EVERY_HIT void count_lookup(jayi_region *region, uint32_t token, int status) 
                  1);
 }
 
-/* Whether the slots that were looked at are still what they were. */
-ON_EVERY_HIT bool is_unchanged(const jayi_bucket *bucket, uint64_t version) {
-    atomic_thread_fence(memory_order_acquire);
-    return jayi_peek(&bucket->version) == version;
-}
-
-/* Looks at one slot whose tag matches. */
-ON_EVERY_HIT bool examine(const jayi_region *region, uint64_t word, const void *key,
-                          size_t key_size, found *ret_found) {
-    jayi_place place = jayi_slot_place(word);
-    if (unlikely(!jayi_place_is_sane(region, place))) return false;
-    jayi_item *item = jayi_item_at(region, place);
-    /* The value lies behind the key: have it on its way before the key is compared. */
-    __builtin_prefetch((const unsigned char *)item + JAYI_LINE);
-    __builtin_prefetch((const unsigned char *)item + 2 * JAYI_LINE);
-    uint64_t value_size = jayi_peek(&item->value_size);
-    if (unlikely(jayi_item_key_size(item) != key_size ||
-                 !jayi_sizes_are_sane(region, place, key_size, value_size)))
-        return false;
-    if (unlikely(!jayi_racy_equal(item->bytes, key, key_size))) return false;
-    ret_found->word = word;
-    ret_found->item = item;
-    ret_found->value_size = value_size;
-    return true;
-}
-
 /* Looks through one bucket. */
 ON_EVERY_HIT bool look(const jayi_region *region, jayi_bucket *bucket, uint64_t hash,
                        const void *key, size_t key_size, found *ret_found) {
     uint32_t matches = jayi_bucket_matches(bucket, hash);
     for (; matches != 0; matches &= matches - 1) {
-        _Atomic uint64_t *slot = &bucket->slots[__builtin_ctz(matches)];
+        _Atomic uint64_t *slot = &bucket->slots[jayi_match_slot(matches)];
         uint64_t word = atomic_load_explicit(slot, memory_order_acquire);
         if (unlikely(!jayi_tag_matches(word, hash))) continue;
-        if (unlikely(!examine(region, word, key, key_size, ret_found))) continue;
+        if (unlikely(!jayi_hit_examine(region, word, key, key_size, false, ret_found))) continue;
         ret_found->bucket = bucket;
         ret_found->slot = slot;
         return true;
@@ -106,7 +68,7 @@ find_in_second(const jayi_region *region, uint64_t hash, const void *key, size_t
     uint64_t second_version = atomic_load_explicit(&second->version, memory_order_acquire);
     ret_found->version = second_version;
     if (look(region, second, hash, key, key_size, ret_found)) return FOUND;
-    return is_unchanged(first, first_version) && is_unchanged(second, second_version) &&
+    return jayi_is_unchanged(first, first_version) && jayi_is_unchanged(second, second_version) &&
                    jayi_peek(&region->shards[number].bucket_count) == count
                ? ABSENT
                : CHANGED;
@@ -125,16 +87,6 @@ ON_EVERY_HIT enum outcome find(const jayi_region *region, uint64_t hash, const v
     ret_found->version = atomic_load_explicit(&first->version, memory_order_acquire);
     if (likely(look(region, first, hash, key, key_size, ret_found))) return FOUND;
     return find_in_second(region, hash, key, key_size, count, first, ret_found);
-}
-
-/* Raises the frequency, up to the cap, and now and then notes a sample: all that a hit may write to
- * what is shared. */
-ON_EVERY_HIT void note_hit(const jayi_region *region, uint64_t hash, size_t key_size,
-                           const found *f) {
-    jayi_sampling_hit(region, hash, jayi_block_bytes(key_size, f->value_size));
-    uint32_t frequency = jayi_slot_frequency(f->word);
-    if (unlikely(frequency < FREQUENCY_CAP))
-        jayi_slot_set_frequency(f->slot, f->word, frequency + 1);
 }
 
 /* ---- get_into ---- */
@@ -196,9 +148,9 @@ static int read_entry(jayi_region *region, uint64_t hash, const void *key, size_
         enum outcome outcome = find(region, hash, key, key_size, &f);
         if (outcome == ABSENT) return JAY_MISS;
         if (outcome == CHANGED) continue;
-        bool is_over = jayi_deadline_is_over(jayi_item_deadline(f.item));
+        bool is_over = jayi_hit_is_over(&f);
         int status = is_over ? JAY_MISS : use(region, key_size, &f, arg);
-        if (is_unchanged(f.bucket, f.version)) return status;
+        if (jayi_is_unchanged(f.bucket, f.version)) return status;
     }
     return read_locked(region, hash, key, key_size, use, arg);
 }
@@ -218,7 +170,7 @@ int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, 
                          size_t capacity, size_t *ret_size, jay_error *error) {
     uint32_t token = jayi_token(region);
     if (unlikely(token == 0)) return jayi_no_token(error);
-    uint64_t hash = jayi_hash(key, key_size, region->seed);
+    uint64_t hash = jayi_hit_hash(region, key, key_size);
     found f;
     /* What nearly always happens, in as few steps as can be. */
     enum outcome outcome = find(region, hash, key, key_size, &f);
@@ -227,10 +179,10 @@ int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, 
         return JAY_MISS;
     }
     if (likely(outcome == FOUND) && likely(f.value_size <= capacity) &&
-        likely(!jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
+        likely(!jayi_hit_is_over(&f))) {
         if (f.value_size > 0) jayi_racy_read(buffer, f.item->bytes + key_size, f.value_size);
-        if (likely(is_unchanged(f.bucket, f.version))) {
-            note_hit(region, hash, key_size, &f);
+        if (likely(jayi_is_unchanged(f.bucket, f.version))) {
+            jayi_hit_note(region, hash, key_size, &f);
             jayi_row_add(jayi_own_row(region, token), JAYI_ROW_HITS, 1);
             *ret_size = f.value_size;
             return JAY_OK;
@@ -243,7 +195,7 @@ int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, 
 
 int jayi_engine_has(jayi_region *region, const void *key, size_t key_size, jay_error *error) {
     (void)error;
-    uint64_t hash = jayi_hash(key, key_size, region->seed);
+    uint64_t hash = jayi_hit_hash(region, key, key_size);
     return read_entry(region, hash, key, key_size, use_nothing, NULL);
 }
 
@@ -251,7 +203,7 @@ int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64
                     jay_error *error) {
     (void)error;
     uint64_t deadline_ms = 0;
-    uint64_t hash = jayi_hash(key, key_size, region->seed);
+    uint64_t hash = jayi_hit_hash(region, key, key_size);
     int status = read_entry(region, hash, key, key_size, use_deadline, &deadline_ms);
     if (status != JAY_OK) return status;
     int64_t left_ms = JAY_TTL_FOREVER;
@@ -260,6 +212,31 @@ int jayi_engine_ttl(jayi_region *region, const void *key, size_t key_size, int64
         if (left_ms <= 0) return JAY_MISS;
     }
     *ret_ttl_ms = left_ms;
+    return JAY_OK;
+}
+
+/* ---- looks that leave no trace ---- */
+
+typedef struct look_out {
+    copy_out copy;
+    jayi_engine_seen seen;
+} look_out;
+
+static int use_look(const jayi_region *region, size_t key_size, const found *f, void *arg) {
+    look_out *out = arg;
+    out->seen.deadline_ms = jayi_item_deadline(f->item);
+    out->seen.frequency = jayi_slot_frequency(f->word);
+    return use_copy(region, key_size, f, &out->copy);
+}
+
+int jayi_engine_look(jayi_region *region, const void *key, size_t key_size, void *buffer,
+                     size_t capacity, jayi_engine_seen *ret_seen) {
+    look_out out = {.copy = {buffer, capacity, 0}};
+    uint64_t hash = jayi_hash(key, key_size, region->seed);
+    int status = read_entry(region, hash, key, key_size, use_look, &out);
+    if (status != JAY_OK) return JAY_MISS;
+    out.seen.size = out.copy.size;
+    *ret_seen = out.seen;
     return JAY_OK;
 }
 
@@ -309,13 +286,13 @@ static int get_view(jayi_region *region, uint32_t token, uint64_t hash, const vo
         enum outcome outcome = find(region, hash, key, key_size, &f);
         if (outcome == ABSENT) return JAY_MISS;
         if (unlikely(outcome == CHANGED)) continue;
-        if (unlikely(jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
-            if (is_unchanged(f.bucket, f.version)) return JAY_MISS;
+        if (unlikely(jayi_hit_is_over(&f))) {
+            if (jayi_is_unchanged(f.bucket, f.version)) return JAY_MISS;
             continue;
         }
         int status = pin_found(region, token, key_size, &f, false, &skip, ret_value);
         if (unlikely(status == JAY_STOPPED)) continue;
-        if (likely(status == JAY_OK)) note_hit(region, hash, key_size, &f);
+        if (likely(status == JAY_OK)) jayi_hit_note(region, hash, key_size, &f);
         return status;
     }
     pin_out out = {token, ret_value};
@@ -333,7 +310,7 @@ int jayi_engine_get(jayi_region *region, const void *key, size_t key_size, jay_v
                     jay_error *error) {
     uint32_t token = jayi_token(region);
     if (unlikely(token == 0)) return jayi_no_token(error);
-    uint64_t hash = jayi_hash(key, key_size, region->seed);
+    uint64_t hash = jayi_hit_hash(region, key, key_size);
     int status = get_view(region, token, hash, key, key_size, ret_value);
     count_lookup(region, token, status);
     return status == JAY_E_FULL ? pins_refused(region, error) : status;
@@ -358,7 +335,7 @@ typedef struct wanted {
 } wanted;
 
 ON_EVERY_HIT void want(const jayi_region *region, const jay_bytes *key, wanted *w) {
-    w->hash = jayi_hash(key->data, key->size, region->seed);
+    w->hash = jayi_hit_hash(region, key->data, key->size);
     w->bucket = jayi_index_prefetch(region, w->hash);
 }
 
@@ -369,7 +346,7 @@ ON_EVERY_HIT void approach(const jayi_region *region, wanted *w) {
     w->version = atomic_load_explicit(&w->bucket->version, memory_order_acquire);
     uint32_t matches = jayi_bucket_matches(w->bucket, w->hash);
     if (unlikely(matches == 0)) return;
-    w->slot = &w->bucket->slots[__builtin_ctz(matches)];
+    w->slot = &w->bucket->slots[jayi_match_slot(matches)];
     uint64_t word = atomic_load_explicit(w->slot, memory_order_acquire);
     if (unlikely(!jayi_tag_matches(word, w->hash)) ||
         unlikely(!jayi_place_is_sane(region, jayi_slot_place(word))))
@@ -380,14 +357,16 @@ ON_EVERY_HIT void approach(const jayi_region *region, wanted *w) {
     __builtin_prefetch(item + JAYI_LINE);
 }
 
-/* Takes what `approach` has found; whatever is not as it should be is looked up anew. */
-ON_EVERY_HIT int arrive(jayi_region *region, uint32_t token, const wanted *w, const jay_bytes *key,
-                        uint32_t *skip, jay_value *ret_value) {
-    found f = {.bucket = w->bucket, .slot = w->slot, .version = w->version};
-    if (likely(w->word != 0) && likely(examine(region, w->word, key->data, key->size, &f)) &&
-        likely(!jayi_deadline_is_over(jayi_item_deadline(f.item)))) {
+/* Takes what `approach` has found; whatever is not as it should be is looked up anew. `ticks`: of
+ * the whole batch. */
+ON_EVERY_HIT int arrive(jayi_region *region, uint32_t token, uint64_t ticks, const wanted *w,
+                        const jay_bytes *key, uint32_t *skip, jay_value *ret_value) {
+    found f = {.bucket = w->bucket, .slot = w->slot, .version = w->version, .ticks = ticks};
+    if (likely(w->word != 0) &&
+        likely(jayi_hit_examine(region, w->word, key->data, key->size, true, &f)) &&
+        likely(!jayi_hit_is_over(&f))) {
         int status = pin_found(region, token, key->size, &f, false, skip, ret_value);
-        if (likely(status == JAY_OK)) note_hit(region, w->hash, key->size, &f);
+        if (likely(status == JAY_OK)) jayi_hit_note(region, w->hash, key->size, &f);
         if (likely(status != JAY_STOPPED)) return status;
     }
     return get_view(region, token, w->hash, key->data, key->size, ret_value);
@@ -400,9 +379,10 @@ static void get_group(jayi_region *region, uint32_t token, const jay_bytes *keys
     uint32_t skip = 0;
     for (size_t i = 0; i < count; i++) want(region, &keys[i], &group[i]);
     for (size_t i = 0; i < count; i++) approach(region, &group[i]);
+    uint64_t ticks = jayi_deadline_ticks();
     for (size_t i = 0; i < count; i++) {
         if (unlikely(statuses[i] != JAY_OK)) continue;
-        statuses[i] = arrive(region, token, &group[i], &keys[i], &skip, &ret_values[i]);
+        statuses[i] = arrive(region, token, ticks, &group[i], &keys[i], &skip, &ret_values[i]);
         if (unlikely(statuses[i] == JAY_E_FULL)) pins_refused(region, error);
         misses += statuses[i] == JAY_MISS;
         hits += statuses[i] != JAY_MISS;

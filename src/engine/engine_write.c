@@ -8,19 +8,19 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "engine/index.h"
+#include "engine/hit.h"
 #include "engine/lists.h"
 #include "engine/lock.h"
+#include "engine/pins.h"
 #include "engine/policy.h"
 #include "engine/recover.h"
-#include "engine/sampling.h"
 #include "engine/space.h"
 #include "os/clock.h"
 #include "util/checked.h"
 #include "util/decimal.h"
-#include "util/hash.h"
 
 #define GROWTHS_MAX 64
+#define STAY_MAX 1024 /* bytes of an item that is overwritten rather than linked anew */
 #define SMALL_TABLE 8 /* buckets */
 
 /* One write on its way. */
@@ -64,7 +64,7 @@ static int begin(job *j, jayi_region *region, const void *key, size_t key_size, 
         jayi_no_token(error);
         return JAY_E_FULL;
     }
-    j->hash = jayi_hash(key, key_size, region->seed);
+    j->hash = jayi_hit_hash(region, key, key_size);
     j->shard = &region->shards[jayi_shard_of(region, j->hash)];
     jayi_index_prefetch(region, j->hash);
     j->now_ms = jayi_clock_ms(); /* while memory is on its way, and not under the lock */
@@ -76,7 +76,6 @@ static int begin(job *j, jayi_region *region, const void *key, size_t key_size, 
     int status = jayi_lock_check(region, j->shard, error);
     if (status != JAY_OK) return status;
     find_entry(j);
-    if (j->has_entry) jayi_list_prefetch(region, j->ref.item);
     return JAY_OK;
 }
 
@@ -131,22 +130,25 @@ static void make_room(job *j) {
     }
 }
 
-static void write_item(job *j, jayi_place place, const jay_bytes *value, uint64_t deadline_ms,
-                       uint64_t bytes) {
+/* Writes an item but for its links. `kept`: the flags that stay. */
+static void write_item(job *j, jayi_place place, uint64_t version, const jay_bytes *value,
+                       uint64_t deadline_ms, uint64_t kept) {
     jayi_item *item = jayi_item_at(j->region, place);
-    uint64_t version = ++j->shard->last_version;
-    if (version << (64 - JAYI_VERSION_BITS - JAYI_EPOCH_BITS) == 0)
-        version = ++j->shard->last_version; /* never 0 */
-    uint64_t flags = jayi_space_is_run(j->region, bytes)
-                         ? JAYI_FLAG_RUN
-                         : jayi_peek(&item->state) & JAYI_FLAG_PREVIOUS_FREE;
-    flags |= version >> JAYI_VERSION_BITS << JAYI_EPOCH_SHIFT & JAYI_EPOCH_MASK;
+    uint64_t flags = kept | (version >> JAYI_VERSION_BITS << JAYI_EPOCH_SHIFT & JAYI_EPOCH_MASK);
+    uint64_t stamp = jayi_peek(&item->identity) & JAYI_STAMP_MASK;
     jayi_poke(&item->state, deadline_ms << JAYI_DEADLINE_SHIFT | flags);
-    jayi_poke(&item->identity, version << JAYI_VERSION_SHIFT | j->key.size);
+    jayi_poke(&item->identity, version << JAYI_VERSION_SHIFT | stamp | j->key.size);
     jayi_poke(&item->value_size, (uint32_t)value->size);
     jayi_racy_write(item->bytes, j->key.data, j->key.size);
     if (value->size > 0) jayi_racy_write(item->bytes + j->key.size, value->data, value->size);
     jayi_racy_write(item->bytes + j->key.size + value->size, "", 1);
+}
+
+static uint64_t next_version(jayi_shard *shard) {
+    uint64_t version = ++shard->last_version;
+    if (version << (64 - JAYI_VERSION_BITS - JAYI_EPOCH_BITS) == 0)
+        version = ++shard->last_version; /* never 0 */
+    return version;
 }
 
 /* Links a new item whose key is not there. False: the index has no room for it. */
@@ -169,21 +171,63 @@ static bool link_new(job *j, jayi_place place) {
     return true;
 }
 
-/* Puts a new item in the place of the key's entry. */
-static void link_instead(job *j, jayi_place place) {
-    jayi_item *old_item = j->ref.item;
-    uint32_t frequency = jayi_slot_frequency(j->ref.word);
-    jayi_policy_replace(j->region, j->shard, old_item, jayi_item_at(j->region, place));
-    uint64_t hint = j->ref.word & JAYI_SLOT_GUEST;
-    jayi_index_store(&j->ref, jayi_slot_make(j->hash, place, frequency) | hint);
+/* Makes the item at a place the key's entry, instead of the one that is. */
+static void point_to(job *j, jayi_place place) {
+    uint64_t word = jayi_slot_make(j->hash, place, jayi_slot_frequency(j->ref.word));
+    j->ref.word = word | (j->ref.word & JAYI_SLOT_GUEST);
+    jayi_index_store(&j->ref, j->ref.word);
+}
+
+/* Whether the entry's memory can take the new value, of the same size, after a detour. */
+static bool can_stay(const job *j, uint64_t bytes) {
+    return j->has_entry && bytes <= STAY_MAX && jayi_item_bytes(j->ref.item) == bytes &&
+           (jayi_peek(&j->ref.item->state) & JAYI_FLAG_RUN) == 0;
+}
+
+/*
+ * Puts a new item, at `place`, in the place of the key's entry.
+ *
+ * Where the two have the same size, the new one serves only while the old one's memory is
+ * overwritten, and is free again afterwards. That copies twice, but no other item has to be touched
+ * to link it in its queue: those would have to come from memory.
+ */
+static void link_instead(job *j, jayi_place place, const jay_bytes *value, uint64_t deadline_ms,
+                         bool stays) {
+    jayi_item *old_item = j->ref.item, *new_item = jayi_item_at(j->region, place);
+    jayi_place old_place = jayi_place_of(j->region, old_item);
+    point_to(j, place);
+    /* As of any item that was unlinked: nobody reads it any more whose reading counts. */
+    if (stays && !jayi_is_pinned(j->region, old_place)) {
+        uint64_t kept = jayi_peek(&old_item->state) & (JAYI_FLAG_PREVIOUS_FREE | JAYI_QUEUE_MASK);
+        write_item(j, old_place, j->shard->last_version, value, deadline_ms, kept);
+        point_to(j, old_place);
+        jayi_space_retire(j->region, j->shard, new_item);
+        return;
+    }
+    jayi_policy_replace(j->region, j->shard, old_item, new_item);
     jayi_space_retire(j->region, j->shard, old_item);
+}
+
+/* Has what storing will write to brought in. */
+static void prefetch_entry(const job *j, uint64_t bytes, bool stays) {
+    const unsigned char *item = (const unsigned char *)j->ref.item;
+    if (stays) {
+        __builtin_prefetch(item + JAYI_LINE, 1);
+        __builtin_prefetch(item + 2 * JAYI_LINE, 1);
+        __builtin_prefetch(item + bytes - 1, 1);
+    } else {
+        jayi_list_prefetch(j->region, j->ref.item);
+    }
 }
 
 /* Stores a value under the job's key, whose entry (if any) the job has found. */
 static int store(job *j, const jay_bytes *value, uint64_t deadline_ms) {
     uint64_t bytes = jayi_block_bytes(j->key.size, value->size);
     uint64_t unlinks = j->shard->unlinks;
-    if (!j->has_entry) {
+    bool stays = can_stay(j, bytes);
+    if (j->has_entry) {
+        prefetch_entry(j, bytes, stays);
+    } else {
         jayi_sampling_insert(j->region, j->token, j->hash, bytes);
         make_room(j);
     }
@@ -193,10 +237,17 @@ static int store(job *j, const jay_bytes *value, uint64_t deadline_ms) {
         place = jayi_space_take(j->region, j->shard, j->token, bytes, j->now_ms);
     if (place == 0) return no_room(j, bytes);
     /* Eviction may have taken the entry itself. */
-    if (j->has_entry && j->shard->unlinks != unlinks) find_entry(j);
-    write_item(j, place, value, deadline_ms, bytes);
+    if (j->has_entry && j->shard->unlinks != unlinks) {
+        find_entry(j);
+        stays = can_stay(j, bytes);
+    }
+    uint64_t kept =
+        jayi_space_is_run(j->region, bytes)
+            ? JAYI_FLAG_RUN
+            : jayi_peek(&jayi_item_at(j->region, place)->state) & JAYI_FLAG_PREVIOUS_FREE;
+    write_item(j, place, next_version(j->shard), value, deadline_ms, kept);
     if (j->has_entry) {
-        link_instead(j, place);
+        link_instead(j, place, value, deadline_ms, stays);
     } else if (!link_new(j, place)) {
         jayi_space_give(j->region, j->shard, place);
         return no_room(j, bytes);
@@ -246,6 +297,7 @@ int jayi_engine_erase(jayi_region *region, const void *key, size_t key_size, jay
     int status = begin(&j, region, key, key_size, error);
     if (status != JAY_OK) return status;
     if (j.has_entry) {
+        jayi_list_prefetch(region, j.ref.item);
         jayi_space_unlink(region, j.shard, &j.ref);
         jayi_row_add(jayi_own_row(region, j.token), JAYI_ROW_DELETES, 1);
     }
@@ -300,5 +352,40 @@ int jayi_engine_inc(jayi_region *region, const void *key, size_t key_size, int64
     }
     end(&j);
     if (status == JAY_OK) *ret_number = number;
+    return status;
+}
+
+/* ---- exchange ---- */
+
+/* Asks the judge about the entry that the job has found. */
+static int ask(const job *j, const jayi_exchange *exchange) {
+    jayi_engine_old old = {.value = NULL, .size = 0, .deadline_ms = 0};
+    if (j->has_entry) {
+        old.value = j->ref.item->bytes + j->key.size;
+        old.size = jayi_peek(&j->ref.item->value_size);
+        old.deadline_ms = jayi_item_deadline(j->ref.item);
+    }
+    return exchange->judge != NULL ? exchange->judge(exchange->arg, &old) : JAY_OK;
+}
+
+int jayi_engine_exchange(jayi_region *region, const jayi_exchange *exchange, jay_error *error) {
+    job j = {.has_entry = false};
+    int status = begin(&j, region, exchange->key, exchange->key_size, error);
+    if (status != JAY_OK) return status;
+    status = ask(&j, exchange);
+    if (status == JAY_OK && exchange->value == NULL) {
+        if (j.has_entry) jayi_space_unlink(region, j.shard, &j.ref);
+        if (!j.has_entry) status = JAY_MISS;
+    } else if (status == JAY_OK) {
+        jay_bytes value = {exchange->value, exchange->value_size};
+        uint64_t deadline_ms = exchange->deadline_ms;
+        if (j.has_entry && exchange->keeps_deadline) deadline_ms = jayi_item_deadline(j.ref.item);
+        if (j.has_entry && exchange->cools) {
+            uint64_t frequency = jayi_slot_frequency(j.ref.word) / 2;
+            j.ref.word = (j.ref.word & ~JAYI_FREQUENCY_MASK) | frequency << JAYI_FREQUENCY_SHIFT;
+        }
+        status = store(&j, &value, deadline_ms);
+    }
+    end(&j);
     return status;
 }

@@ -1,5 +1,9 @@
 /*
  * ghosts.c - the table of marks.
+ *
+ * Only the holder of the shard's lock uses it. Its chunks may have held items before, which a slow
+ * reader may still be looking at (in vain: the version has been raised since), so marks are words
+ * that can be read at any moment.
  */
 #include "engine/ghosts.h"
 
@@ -15,13 +19,13 @@ static uint32_t chunk_places(const jayi_region *region) {
 }
 
 /* The mark of a place, or NULL when the table makes no sense. */
-static uint32_t *mark_at(jayi_region *region, jayi_shard *shard, uint32_t place) {
+static _Atomic uint32_t *mark_at(jayi_region *region, jayi_shard *shard, uint32_t place) {
     uint32_t at = place / chunk_places(region);
     if (at >= JAYI_GHOST_CHUNKS) return NULL;
     uint32_t chunk = shard->ghost_chunks[at] - 1;
     if (!jayi_chunk_is_of(region, chunk, JAYI_CHUNK_GHOSTS, jayi_shard_number(region, shard)))
         return NULL;
-    uint32_t *marks = (uint32_t *)(void *)jayi_chunk_at(region, chunk);
+    _Atomic uint32_t *marks = (_Atomic uint32_t *)(void *)jayi_chunk_at(region, chunk);
     return &marks[place % chunk_places(region)];
 }
 
@@ -54,9 +58,12 @@ static void wipe_some(jayi_region *region, jayi_shard *shard, uint64_t limit) {
     uint64_t count = shard->ghost_places / (TIMES / 4 * unit) + 1;
     uint64_t ticks = limit_in_ticks(shard, limit);
     for (uint64_t i = 0; i < count; i++) {
-        uint32_t *mark = mark_at(region, shard, shard->ghost_cursor & (shard->ghost_places - 1));
+        _Atomic uint32_t *mark =
+            mark_at(region, shard, shard->ghost_cursor & (shard->ghost_places - 1));
         shard->ghost_cursor++;
-        if (mark != NULL && *mark != 0 && age_of(shard, *mark) > ticks) *mark = 0;
+        if (mark == NULL) continue;
+        uint32_t word = jayi_peek(mark);
+        if (word != 0 && age_of(shard, word) > ticks) jayi_poke(mark, 0);
     }
 }
 
@@ -64,14 +71,15 @@ void jayi_ghosts_put(jayi_region *region, jayi_shard *shard, uint64_t hash, uint
     shard->ghost_clock++;
     if (shard->ghost_places == 0) return;
     uint32_t place = place_of(shard, hash);
-    uint32_t *first = mark_at(region, shard, place), *second = mark_at(region, shard, place ^ 1);
+    _Atomic uint32_t *first = mark_at(region, shard, place);
+    _Atomic uint32_t *second = mark_at(region, shard, place ^ 1);
     if (first == NULL || second == NULL) {
         jayi_damage(shard);
         return;
     }
-    bool is_second =
-        *first != 0 && (*second == 0 || age_of(shard, *second) > age_of(shard, *first));
-    *(is_second ? second : first) = mark_of(shard, hash);
+    uint32_t one = jayi_peek(first), other = jayi_peek(second);
+    bool is_second = one != 0 && (other == 0 || age_of(shard, other) > age_of(shard, one));
+    jayi_poke(is_second ? second : first, mark_of(shard, hash));
     wipe_some(region, shard, limit);
 }
 
@@ -79,10 +87,11 @@ bool jayi_ghosts_take(jayi_region *region, jayi_shard *shard, uint64_t hash, uin
     if (shard->ghost_places == 0) return false;
     uint32_t place = place_of(shard, hash);
     for (uint32_t i = 0; i < 2; i++) {
-        uint32_t *mark = mark_at(region, shard, place ^ i);
-        if (mark == NULL || *mark == 0 || *mark >> 12 != (uint32_t)(hash >> 44)) continue;
-        bool is_young = age_of(shard, *mark) <= limit_in_ticks(shard, limit);
-        *mark = 0;
+        _Atomic uint32_t *mark = mark_at(region, shard, place ^ i);
+        uint32_t word = mark != NULL ? jayi_peek(mark) : 0;
+        if (word == 0 || word >> 12 != (uint32_t)(hash >> 44)) continue;
+        bool is_young = age_of(shard, word) <= limit_in_ticks(shard, limit);
+        jayi_poke(mark, 0);
         return is_young;
     }
     return false;
@@ -103,13 +112,13 @@ void jayi_ghosts_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chun
         return;
     }
     shard->ghost_chunks[count++] = chunk + 1;
-    memset(jayi_chunk_at(region, chunk), 0, jayi_chunk_bytes(region));
+    jayi_racy_zero(jayi_chunk_at(region, chunk), jayi_chunk_bytes(region));
     jayi_bump(&shard->chunk_bytes, jayi_chunk_bytes(region));
     /* The table doubles, and its marks are at other places then: begin with none. */
     if ((count & (count - 1)) != 0) return;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t *marks = mark_at(region, shard, i * chunk_places(region));
-        if (marks != NULL) memset(marks, 0, jayi_chunk_bytes(region));
+        _Atomic uint32_t *marks = mark_at(region, shard, i * chunk_places(region));
+        if (marks != NULL) jayi_racy_zero(marks, jayi_chunk_bytes(region));
     }
     shard->ghost_places = count * chunk_places(region);
     uint64_t unit = jayi_peek(&shard->item_count) / TICKS_OF_ALL;

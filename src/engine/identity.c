@@ -88,6 +88,12 @@ static uint32_t find_row(jayi_region *region) {
     return 0;
 }
 
+static void join(jayi_region *region) {
+    uint32_t token = find_row(region);
+    if (token != 0) atomic_store(&region->identity->stripes, jayi_own_row(region, token)->stripes);
+    atomic_store(&region->identity->token, token);
+}
+
 int jayi_identity_acquire(jayi_region *region, jay_error *error) {
     jayi_identity *identity = region->identity;
     for (int i = 0; i < WAITS; i++) {
@@ -97,7 +103,7 @@ int jayi_identity_acquire(jayi_region *region, jay_error *error) {
             sched_yield();
             continue;
         }
-        if (atomic_load(&identity->token) == 0) atomic_store(&identity->token, find_row(region));
+        if (atomic_load(&identity->token) == 0) join(region);
         atomic_store(&identity->busy, 0);
         if (atomic_load(&identity->token) != 0) return JAY_OK;
         return jay_error_set(error, JAY_E_FULL, 0,
@@ -109,6 +115,7 @@ int jayi_identity_acquire(jayi_region *region, jay_error *error) {
 }
 
 void jayi_identity_release(jayi_region *region) {
+    atomic_store(&region->identity->stripes, NULL);
     uint32_t token = atomic_exchange(&region->identity->token, 0);
     if (token == 0 || !region->is_shared) return;
     jayi_row *row = jayi_own_row(region, token);

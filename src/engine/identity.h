@@ -50,10 +50,15 @@ static inline size_t jayi_row_stripe_index(void) {
     return index < JAYI_ROW_STRIPES ? index : JAYI_ROW_STRIPES - 1;
 }
 
-/* Adds to a counter of our row. */
-static inline void jayi_row_add(jayi_row *row, enum jayi_row_counter counter, int64_t amount) {
+/* Adds to a counter of our row, by its stripes. */
+static inline void jayi_stripes_add(jayi_row_stripe *stripes, enum jayi_row_counter counter,
+                                    int64_t amount) {
     size_t index = jayi_row_stripe_index();
-    jayi_stripe_add(&row->stripes[index].counts[counter], index, JAYI_ROW_STRIPES, amount);
+    jayi_stripe_add(&stripes[index].counts[counter], index, JAYI_ROW_STRIPES, amount);
+}
+
+static inline void jayi_row_add(jayi_row *row, enum jayi_row_counter counter, int64_t amount) {
+    jayi_stripes_add(row->stripes, counter, amount);
 }
 
 /* Whether the process that a token stands for has ended. */

@@ -82,7 +82,7 @@ static bool search(jayi_region *region, jayi_shard *shard, uint64_t hash, const 
         if (bucket == NULL) return false;
         uint32_t matches = jayi_bucket_matches(bucket, hash);
         for (; matches != 0; matches &= matches - 1) {
-            uint32_t slot = (uint32_t)__builtin_ctz(matches);
+            uint32_t slot = jayi_match_slot(matches);
             uint64_t word = jayi_peek(&bucket->slots[slot]);
             if (jayi_slot_is_empty(word) || !is_wanted(region, shard, word, key, key_size, place))
                 continue;
@@ -227,8 +227,15 @@ bool jayi_index_wants_chunk(const jayi_region *region, const jayi_shard *shard) 
     return entry != NULL && jayi_peek(entry) == 0;
 }
 
+void jayi_index_set_count(jayi_shard *shard, uint32_t count) {
+    uint32_t mask = count == 0 ? 0 : UINT32_MAX >> __builtin_clz(count);
+    jayi_poke(&shard->bucket_mask, mask);
+    jayi_poke(&shard->bucket_half, (mask >> 2) + 1);
+    atomic_store_explicit(&shard->bucket_count, count, memory_order_release);
+}
+
 void jayi_index_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk) {
-    memset(jayi_chunk_at(region, chunk), 0, jayi_chunk_bytes(region));
+    jayi_racy_zero(jayi_chunk_at(region, chunk), jayi_chunk_bytes(region));
     atomic_store_explicit(directory_entry(region, shard, jayi_peek(&shard->bucket_count)),
                           chunk + 1, memory_order_release);
     jayi_bump(&shard->chunk_bytes, jayi_chunk_bytes(region));
@@ -367,7 +374,7 @@ bool jayi_index_grow(jayi_region *region, jayi_shard *shard) {
     uint32_t number = jayi_shard_number(region, shard);
     if (count == 0) {
         if (jayi_bucket_at(region, number, 0) == NULL) return has_no_bucket(region, shard, 0);
-        atomic_store_explicit(&shard->bucket_count, FIRST_BUCKETS, memory_order_release);
+        jayi_index_set_count(shard, FIRST_BUCKETS);
         return true;
     }
     split_work work = {.count = count + 1, .added = jayi_bucket_at(region, number, count)};
@@ -376,7 +383,7 @@ bool jayi_index_grow(jayi_region *region, jayi_shard *shard) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) jayi_poke(&work.added->slots[i], 0);
     copy_entries(&work);
     /* From here on both say the same; then the old buckets forget. */
-    atomic_store_explicit(&shard->bucket_count, count + 1, memory_order_release);
+    jayi_index_set_count(shard, count + 1);
     for (uint32_t s = 0; s < work.source_count; s++) forget_entries(&work.sources[s]);
     for (uint32_t s = 0; s < work.source_count; s++)
         jayi_index_tidy(region, shard, work.sources[s].bucket);

@@ -30,8 +30,7 @@ typedef struct jayi_ref {
 /* The bucket of a number, or NULL when the directory makes no sense. */
 static inline jayi_bucket *jayi_bucket_at(const jayi_region *region, uint32_t shard,
                                           uint32_t bucket) {
-    uint32_t shift = region->chunk_shift - 6;
-    uint32_t at = bucket >> shift;
+    uint32_t at = bucket >> region->bucket_shift;
     if (at >= region->directory_size) return NULL;
     uint32_t chunk =
         atomic_load_explicit(&region->directories[(size_t)shard * region->directory_size + at],
@@ -39,7 +38,8 @@ static inline jayi_bucket *jayi_bucket_at(const jayi_region *region, uint32_t sh
         1;
     if (chunk >= region->chunk_count) return NULL;
     unsigned char *address = jayi_chunk_at(region, chunk);
-    return (jayi_bucket *)(void *)address + (bucket & ((1u << shift) - 1));
+    if (address == NULL) __builtin_unreachable(); /* spares callers that inline this a check */
+    return (jayi_bucket *)(void *)address + (bucket & region->bucket_mask);
 }
 
 /*
@@ -96,15 +96,20 @@ static inline uint32_t jayi_bucket_matches(const jayi_bucket *bucket, uint64_t h
     high = _mm_cmpeq_epi32(_mm_srli_epi32(high, shift), tag);
     uint32_t matches = (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(low)) |
                        (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(high)) << 4;
-    return matches >> 1;
+    return matches & 0xfe;
 #else
     uint32_t matches = 0;
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
         uint64_t word = jayi_peek(&bucket->slots[i]);
-        matches |= (uint32_t)((word ^ hash) >> JAYI_TAG_SHIFT == 0) << i;
+        matches |= (uint32_t)((word ^ hash) >> JAYI_TAG_SHIFT == 0) << (i + 1);
     }
     return matches;
 #endif
+}
+
+/* The first slot of those that match. */
+static inline uint32_t jayi_match_slot(uint32_t matches) {
+    return (uint32_t)__builtin_ctz(matches) - 1;
 }
 
 /* Whether an item at a sane place, of these sizes, ends within the region. */
@@ -156,6 +161,9 @@ bool jayi_index_grow(jayi_region *region, jayi_shard *shard);
 
 /* Whether the next bucket begins a new chunk, and the directory has room for it. */
 bool jayi_index_wants_chunk(const jayi_region *region, const jayi_shard *shard);
+
+/* Says how many buckets there are, which readers then look at. */
+void jayi_index_set_count(jayi_shard *shard, uint32_t count);
 
 /* Hands it a claimed chunk. */
 void jayi_index_add_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk);

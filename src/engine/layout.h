@@ -44,7 +44,7 @@ typedef uint32_t jayi_place; /* so a region has at most 32 GiB */
 /* ---- header ---- */
 
 #define JAYI_MAGIC UINT64_C(0x6568636163796a0a) /* "\njycache" with the a lost on purpose */
-#define JAYI_FORMAT 1u
+#define JAYI_FORMAT 2u
 
 typedef struct jayi_header {
     uint64_t magic;
@@ -130,7 +130,9 @@ typedef struct jayi_queue {
 typedef struct jayi_shard {
     /* Read by everyone. */
     _Alignas(JAYI_LINE) _Atomic uint32_t bucket_count;
-    _Atomic uint32_t moves; /* entries moved from a bucket to another, for jay_iterate */
+    _Atomic uint32_t bucket_mask; /* hints for hit.h: all bits of a bucket's number, */
+    _Atomic uint32_t bucket_half; /* and the second highest of them */
+    _Atomic uint32_t moves;       /* entries moved from a bucket to another, for jay_iterate */
 
     /* The lock: 0, or the token of the process that has it, and JAYI_LOCK_WAITERS. */
     _Alignas(JAYI_LINE) _Atomic uint32_t lock;

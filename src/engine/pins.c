@@ -82,10 +82,6 @@ static bool row_search(const jayi_region *region, const jayi_row *row,
     return false;
 }
 
-static bool is_wanted(void *arg, jayi_place place) {
-    return place == *(const jayi_place *)arg;
-}
-
 static bool is_any(void *arg, jayi_place place) {
     (void)arg, (void)place;
     return true;
@@ -104,7 +100,12 @@ static uint32_t rows_used(const jayi_region *region) {
 bool jayi_is_pinned(const jayi_region *region, jayi_place place) {
     uint32_t rows = rows_used(region);
     for (uint32_t i = 0; i < rows; i++) {
-        if (row_search(region, &region->rows[i], is_wanted, &place)) return true;
+        /* Most processes have never held a view. */
+        uint32_t high = atomic_load(&region->rows[i].pin_high);
+        const jayi_pin *pins = region->pins + (size_t)i * region->pins_per_row;
+        for (uint32_t p = 0; p < high && p < region->pins_per_row; p++) {
+            if (atomic_load_explicit(&pins[p], memory_order_acquire) == place) return true;
+        }
     }
     return false;
 }

@@ -15,6 +15,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #if defined(__SANITIZE_THREAD__)
 #define JAYI_TSAN 1
 #elif defined(__has_feature)
@@ -37,6 +41,11 @@ static inline void jayi_racy_write(void *to, const void *from, size_t size) {
                          __ATOMIC_RELAXED);
 }
 
+static inline void jayi_racy_zero(void *to, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        __atomic_store_n((unsigned char *)to + i, (unsigned char)0, __ATOMIC_RELAXED);
+}
+
 static inline bool jayi_racy_equal(const void *shared, const void *own, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if (__atomic_load_n((const unsigned char *)shared + i, __ATOMIC_RELAXED) !=
@@ -48,15 +57,28 @@ static inline bool jayi_racy_equal(const void *shared, const void *own, size_t s
 
 #else
 
+/* Values of 64 to 128 bytes, in two halves that overlap, need no call: a third of the instructions.
+ */
 static inline void jayi_racy_read(void *to, const void *from, size_t size) {
     atomic_signal_fence(memory_order_seq_cst);
-    memcpy(to, from, size);
+    if (size - 64 <= 64) {
+        memcpy(to, from, 64);
+        memcpy((unsigned char *)to + size - 64, (const unsigned char *)from + size - 64, 64);
+    } else {
+        memcpy(to, from, size);
+    }
     atomic_signal_fence(memory_order_seq_cst);
 }
 
 static inline void jayi_racy_write(void *to, const void *from, size_t size) {
     atomic_signal_fence(memory_order_seq_cst);
     memcpy(to, from, size);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void jayi_racy_zero(void *to, size_t size) {
+    atomic_signal_fence(memory_order_seq_cst);
+    memset(to, 0, size);
     atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -68,11 +90,26 @@ static inline uint64_t jayi_racy_differ(const unsigned char *a, const unsigned c
     return x ^ y;
 }
 
+#ifdef __SSE2__
+/* Which of 16 bytes are the same. */
+static inline __m128i jayi_racy_same(const unsigned char *a, const unsigned char *b) {
+    return _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)a),
+                          _mm_loadu_si128((const __m128i *)(const void *)b));
+}
+#endif
+
 /* Keys are short: most need no call. */
 static inline bool jayi_racy_equal(const void *shared, const void *own, size_t size) {
     atomic_signal_fence(memory_order_seq_cst);
     if (size < 8 || size > 32) return memcmp(shared, own, size) == 0;
     const unsigned char *a = shared, *b = own;
+#ifdef __SSE2__
+    if (size > 16) {
+        __m128i is_same =
+            _mm_and_si128(jayi_racy_same(a, b), jayi_racy_same(a + size - 16, b + size - 16));
+        return _mm_movemask_epi8(is_same) == 0xffff;
+    }
+#endif
     /* Two or four words, which overlap. */
     uint64_t differ = jayi_racy_differ(a, b) | jayi_racy_differ(a + size - 8, b + size - 8);
     if (size > 16)

@@ -357,7 +357,7 @@ static void count_index_bytes(rebuild *r) {
 
 /* Empties the shard: no entry, no index. Only what views hold stays. */
 static void reset(rebuild *r) {
-    atomic_store_explicit(&r->shard->bucket_count, 0, memory_order_release);
+    jayi_index_set_count(r->shard, 0);
     renew_buckets(r, true);
     for (uint32_t i = 0; i < r->region->directory_size; i++)
         jayi_poke(&r->region->directories[(size_t)r->number * r->region->directory_size + i], 0);

@@ -173,12 +173,20 @@ int jayi_region_bind(jayi_region *region, void *base, uint64_t bytes, jay_error 
     region->directory_size = header->directory_size;
     region->size_bias = header->size_bias;
     region->is_sized = header->max_items == 0;
+    region->hash_keys = jayi_hash_keys_of(header->seed);
+    region->shard_mask = header->shard_count - 1;
+    region->bucket_shift = header->chunk_shift - 6;
+    region->bucket_mask = (1u << region->bucket_shift) - 1;
+    region->first_place = (jayi_place)(header->chunks_at / JAYI_UNIT);
+    region->place_range =
+        (jayi_place)((header->region_bytes - JAYI_BLOCK_MIN) / JAYI_UNIT) - region->first_place;
     weigh_bands(region);
     region->rows = (jayi_row *)(void *)(region->base + header->rows_at);
     region->pins = (jayi_pin *)(void *)(region->base + header->pins_at);
     region->sampling = header->sampling_at == 0
                            ? NULL
                            : (jayi_sampling *)(void *)(region->base + header->sampling_at);
+    jayi_poke(&region->sample_below, region->sampling == NULL ? 0 : UINT64_MAX);
     region->shards = (jayi_shard *)(void *)(region->base + header->shards_at);
     region->directories = (_Atomic uint32_t *)(void *)(region->base + header->directories_at);
     region->chunk_table = (_Atomic uint32_t *)(void *)(region->base + header->chunk_table_at);

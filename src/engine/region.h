@@ -10,6 +10,7 @@
 
 #include "engine/layout.h"
 #include "engine/racy.h"
+#include "util/hash.h"
 
 /* An entry of a row's pins: the place that a view holds, or 0. */
 typedef _Atomic uint32_t jayi_pin;
@@ -26,21 +27,34 @@ typedef struct jayi_region_plan {
 /* Who this process is in the region. On a page that fork empties in the child (MADV_WIPEONFORK), so
  * that the child knows that it has to introduce itself. */
 typedef struct jayi_identity {
-    _Atomic uint32_t token; /* 0: none yet */
-    _Atomic uint32_t busy;  /* a thread is getting one */
+    _Atomic uint32_t token;             /* 0: none yet */
+    _Atomic uint32_t busy;              /* a thread is getting one */
+    _Atomic(jayi_row_stripe *) stripes; /* of its row; NULL: none yet */
 } jayi_identity;
 
+/* What each lookup reads comes first, in the order of its use (hit.h). */
 typedef struct jayi_region {
     unsigned char *base;
+    jayi_identity *identity;
+    jayi_hash_keys hash_keys;
+    jayi_shard *shards;
+    _Atomic uint32_t *directories; /* chunk number + 1 */
+    unsigned char *chunks;
+    uint32_t shard_mask;
+    uint32_t directory_size;
+    uint32_t bucket_shift; /* a chunk has 1 << bucket_shift buckets */
+    uint32_t bucket_mask;  /* one less than that */
+    uint32_t chunk_shift;
+    uint32_t chunk_count;
+    jayi_place first_place; /* of an item */
+    jayi_place place_range; /* how far behind it one can be */
+    uint64_t region_bytes;
+    _Atomic uint64_t sample_below; /* only hits of lower hashes may be samples: sampling.h */
     jayi_header *header;
     jayi_row *rows;
     jayi_pin *pins;
     struct jayi_sampling *sampling; /* NULL: none */
-    jayi_shard *shards;
-    _Atomic uint32_t *directories; /* chunk number + 1 */
     _Atomic uint32_t *chunk_table;
-    unsigned char *chunks;
-    uint64_t region_bytes;
     uint64_t chunks_at;
     uint64_t seed;
     uint64_t max_items;
@@ -48,15 +62,11 @@ typedef struct jayi_region {
     uint32_t row_count;
     uint32_t pins_per_row;
     uint32_t shard_count;
-    uint32_t chunk_shift;
-    uint32_t chunk_count;
-    uint32_t directory_size;
     uint32_t size_bias;
     bool is_sized;                /* bytes are what is scarce, not entries */
     uint16_t weights[JAYI_BANDS]; /* of an entry of a band of sizes, in the order of leaving */
     bool is_shared;
-    int lock_fd; /* of a shared region, else -1 */
-    jayi_identity *identity;
+    int lock_fd;               /* of a shared region, else -1 */
     _Atomic int64_t reaped_ms; /* when this process last looked for rows of the dead */
 } jayi_region;
 
@@ -85,8 +95,7 @@ static inline jayi_place jayi_place_of(const jayi_region *region, const void *ad
 
 /* Whether a place lies in the chunks, with at least the header of an item behind it. */
 static inline bool jayi_place_is_sane(const jayi_region *region, jayi_place place) {
-    uint64_t at = (uint64_t)place * JAYI_UNIT;
-    return at >= region->chunks_at && at + JAYI_BLOCK_MIN <= region->region_bytes;
+    return place - region->first_place <= region->place_range;
 }
 
 static inline uint64_t jayi_chunk_bytes(const jayi_region *region) {
@@ -104,7 +113,7 @@ static inline uint32_t jayi_chunk_of(const jayi_region *region, jayi_place place
 /* ---- shards and hashes: the tag is the top 24 bits, the shard the next, the buckets the rest - */
 
 static inline uint32_t jayi_shard_of(const jayi_region *region, uint64_t hash) {
-    return (uint32_t)(hash >> 32) & 0xffu & (region->shard_count - 1);
+    return (uint32_t)(hash >> 32) & region->shard_mask;
 }
 
 static inline uint32_t jayi_shard_number(const jayi_region *region, const jayi_shard *shard) {

@@ -20,11 +20,28 @@ static uint64_t capacity_of(const jayi_region *region) {
                             : region->max_items;
 }
 
+/* Whether a hash is a sample. Notes the bound, for hits. */
+static bool is_sampled(jayi_region *region, uint64_t hash) {
+    uint32_t shift = jayi_peek(&region->sampling->duel.shift) & 63;
+    uint64_t below = shift == 0 ? UINT64_MAX : UINT64_MAX >> shift;
+    if (jayi_peek(&region->sample_below) != below) jayi_poke(&region->sample_below, below);
+    return jayi_duel_samples(shift, hash);
+}
+
+void jayi_sampling_hit(jayi_region *region, uint64_t hash, uint64_t bytes) {
+    jayi_sampling *s = region->sampling;
+    if (s == NULL || !is_sampled(region, hash)) return;
+    uint32_t position = jayi_peek(&s->position);
+    jayi_poke(&s->position, position + 1);
+    uint64_t charge = bytes / 8 < UINT32_MAX ? bytes / 8 : UINT32_MAX;
+    jayi_poke(&s->ring[position % JAYI_RING], hash << 32 | charge);
+}
+
 void jayi_sampling_insert(jayi_region *region, uint32_t token, uint64_t hash, uint64_t bytes) {
     jayi_sampling *s = region->sampling;
     if (s == NULL) return;
-    bool is_sampled = jayi_duel_samples(jayi_peek(&s->duel.shift) & 63, hash);
-    if (!is_sampled && jayi_peek(&s->position) == 0) return;
+    bool is_new_one = is_sampled(region, hash);
+    if (!is_new_one && jayi_peek(&s->position) == 0) return;
     if (!try_lock(region, s, token)) return;
     if (jayi_duel_is_stale(&s->duel, capacity_of(region)))
         jayi_duel_init(&s->duel, capacity_of(region), region->is_sized, 0,
@@ -35,7 +52,7 @@ void jayi_sampling_insert(jayi_region *region, uint32_t token, uint64_t hash, ui
         jayi_duel_feed(&s->duel, (uint32_t)(entry >> 32), (entry & UINT32_MAX) * 8);
     }
     jayi_poke(&s->position, 0);
-    if (is_sampled) jayi_duel_feed(&s->duel, (uint32_t)hash, bytes);
+    if (is_new_one) jayi_duel_feed(&s->duel, (uint32_t)hash, bytes);
     atomic_store_explicit(&s->lock, 0, memory_order_release);
 }
 

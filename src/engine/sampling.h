@@ -22,15 +22,12 @@ typedef struct jayi_sampling {
     jayi_duel duel;
 } jayi_sampling;
 
-/* Notes a hit. */
-static inline void jayi_sampling_hit(const jayi_region *region, uint64_t hash, uint64_t bytes) {
-    jayi_sampling *s = region->sampling;
-    if (s == NULL || !jayi_duel_samples(jayi_peek(&s->duel.shift) & 63, hash)) return;
-    uint32_t position = jayi_peek(&s->position);
-    jayi_poke(&s->position, position + 1);
-    uint64_t charge = bytes / 8 < UINT32_MAX ? bytes / 8 : UINT32_MAX;
-    jayi_poke(&s->ring[position % JAYI_RING], hash << 32 | charge);
-}
+/*
+ * Notes a hit of a hash below region->sample_below, which is the duel's own bound as this process
+ * last knew it. That changes seldom, is looked at here and at insertions, and what is lost
+ * meanwhile are samples.
+ */
+void jayi_sampling_hit(jayi_region *region, uint64_t hash, uint64_t bytes);
 
 /* Feeds the duel at the insertion of a new key. */
 void jayi_sampling_insert(jayi_region *region, uint32_t token, uint64_t hash, uint64_t bytes);

@@ -1,7 +1,7 @@
 /*
  * net_pool.c - connections of one server, and its breaker.
  */
-#include "net/net_pool.h"
+#include "net/net_ride.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,6 +20,8 @@
 #define ADDRESS_TEXT 160
 /* A waiter that has been woken so often in vain goes before newcomers. */
 #define VAIN_WAKES_MAX 50
+/* How many calls are made as in a crowd after there has been one. */
+#define CROWDED_CALLS 64
 
 /* ---- fork ---- */
 
@@ -60,8 +62,9 @@ static void forget_links(jayi_pool *pool) {
     }
     pool->orphans = pool->all;
     pool->all = pool->idle = NULL;
-    pool->open_count = pool->waiting = pool->woken = pool->hungry = 0;
+    pool->open_count = pool->in_use = pool->waiting = pool->woken = pool->hungry = 0;
     pool->is_probing = false;
+    jayi_ride_forget(pool);
     init_condition(pool);
 }
 
@@ -122,19 +125,20 @@ void jayi_pool_deinit(jayi_pool *pool) {
         pool->all = link->next;
         free_link(link, false);
     }
+    jayi_ride_free_seats(pool);
     pthread_cond_destroy(&pool->freed);
     pthread_mutex_destroy(&pool->lock);
 }
 
 /* ---- the breaker; under the lock ---- */
 
-static bool is_out(const jayi_pool *pool, int64_t now_ms) {
+bool jayi_pool_is_open(const jayi_pool *pool, int64_t now_ms) {
     return pool->strikes >= JAYI_STRIKES_OUT && (pool->is_probing || now_ms < pool->retry_at_ms);
 }
 
 bool jayi_pool_is_out(jayi_pool *pool, int64_t now_ms) {
     pthread_mutex_lock(&pool->lock);
-    bool result = is_out(pool, now_ms);
+    bool result = jayi_pool_is_open(pool, now_ms);
     pthread_mutex_unlock(&pool->lock);
     return result;
 }
@@ -152,9 +156,10 @@ static void strike(jayi_pool *pool, int strikes) {
     pool->retry_at_ms = jayi_clock_ms() + pause_ms;
     if (pool->pauses < PAUSE_DOUBLINGS) pool->pauses++;
     pthread_cond_broadcast(&pool->freed);
+    jayi_ride_fail_queue(pool);
 }
 
-static int refuse_out(const jayi_pool *pool, jay_error *error) {
+int jayi_pool_refuse(const jayi_pool *pool, jay_error *error) {
     char text[ADDRESS_TEXT];
     return jay_error_set(error, JAY_E_UNREACHABLE, 0,
                          "%s has not answered and is left alone for a while; is it up?",
@@ -172,26 +177,74 @@ static void wake_waiter(jayi_pool *pool) {
     pthread_cond_signal(&pool->freed);
 }
 
+/* The idle link that was used last. Under the lock. */
+static jayi_link *pop_idle(jayi_pool *pool) {
+    jayi_link *link = pool->idle;
+    pool->idle = link->next_idle;
+    link->is_in_use = true;
+    pool->in_use++;
+    return link;
+}
+
+/* Takes an idle link, or a slot for a new one (*ret_link is then NULL). Under the lock. */
+static bool take_idle(jayi_pool *pool, jayi_link **ret_link) {
+    if (pool->idle == NULL && pool->open_count >= pool->plan.max_links) return false;
+    *ret_link = NULL;
+    if (pool->idle != NULL) {
+        *ret_link = pop_idle(pool);
+    } else {
+        pool->open_count++;
+        pool->in_use++;
+    }
+    if (pool->strikes >= JAYI_STRIKES_OUT) pool->is_probing = true;
+    return true;
+}
+
+/* Whether so many links are in use that a crowd's requests rather go together: a few that carry
+ * many are faster than many that carry few. */
+static bool is_busy(const jayi_pool *pool) {
+    return pool->in_use >= (pool->plan.max_links + 3) / 4;
+}
+
+/* A link or a slot has become free: whose turn is it? Those in the queue, and those who wait for a
+ * link of their own, by turns. Under the lock. */
+static void wake_next(jayi_pool *pool) {
+    bool waits = pool->waiting > 0 && pool->seat_went;
+    jayi_link *link = NULL;
+    pool->seat_went = false;
+    if (pool->queue != NULL && !waits && !is_busy(pool) && take_idle(pool, &link)) {
+        pool->seat_went = jayi_ride_hand(pool, link);
+    } else {
+        wake_waiter(pool);
+    }
+}
+
 static void unlist(jayi_link *link) {
     jayi_pool *pool = link->pool;
     if (link->next != NULL) link->next->previous = link->previous;
     if (link->previous != NULL) link->previous->next = link->next;
     if (pool->all == link) pool->all = link->next;
     pool->open_count--;
-    wake_waiter(pool);
+    pool->in_use--;
 }
 
 static void give_up_slot(jayi_pool *pool, int strikes) {
     pthread_mutex_lock(&pool->lock);
     pool->open_count--;
-    wake_waiter(pool);
+    pool->in_use--;
     if (strikes > 0) strike(pool, strikes);
     if (strikes == 0) pool->is_probing = false;
+    wake_next(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 
+void jayi_pool_give_up_slot(jayi_pool *pool) {
+    give_up_slot(pool, 0);
+}
+
 /* Makes a link in the slot that the caller has counted. */
-static int open_link(jayi_pool *pool, int64_t deadline_ms, jayi_link **ret_link, jay_error *error) {
+int jayi_pool_open_link(jayi_pool *pool, int64_t deadline_ms, jayi_link **ret_link,
+                        jay_error *error) {
     const jayi_pool_plan *plan = &pool->plan;
     jayi_link *link = jayi_alloc(plan->allocator, sizeof *link);
     if (link == NULL) {
@@ -204,7 +257,7 @@ static int open_link(jayi_pool *pool, int64_t deadline_ms, jayi_link **ret_link,
     int64_t until = jayi_clock_ms() + plan->connect_ms;
     if (until > deadline_ms) until = deadline_ms;
     int status = jayi_stream_connect(&link->stream, plan->address, plan->dialler, plan->tls, until,
-                                     plan->call_ms, error);
+                                     plan->call_ms / 2 + 1, error);
     if (status != JAY_OK) {
         jayi_free(plan->allocator, link);
         give_up_slot(pool, status == JAY_E_UNREACHABLE ? JAYI_STRIKES_OUT : 0);
@@ -245,27 +298,37 @@ static int refuse_late(const jayi_pool *pool, jay_error *error) {
                          jayi_address_text(pool->plan.address, text, sizeof text));
 }
 
-/* Takes an idle link, or a slot for a new one (*ret_link is then NULL); under the lock. */
-static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
-                     jay_error *error) {
+bool jayi_pool_take_free(jayi_pool *pool, int64_t now_ms, jayi_link **ret_link) {
+    return pool->hungry == 0 && !is_busy(pool) && !jayi_pool_is_open(pool, now_ms) &&
+           take_idle(pool, ret_link);
+}
+
+/* Whether calls are, or were shortly, more than links. */
+static bool is_crowd(jayi_pool *pool) {
+    if (pool->in_use + pool->seats_taken >= pool->plan.max_links) {
+        pool->crowded = CROWDED_CALLS;
+    } else if (pool->crowded > 0) {
+        pool->crowded--;
+    }
+    return pool->crowded > 0;
+}
+
+/* Takes a link, a slot for a new one (*ret_link is then NULL), or a seat; under the lock. */
+static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, bool may_ride,
+                     jayi_link **ret_link, jay_error *error) {
     int wakes = 0, status = JAY_OK;
     for (;;) {
         bool may_take = pool->hungry == 0 || wakes > VAIN_WAKES_MAX;
-        jayi_link *link = pool->idle;
-        if (is_out(pool, now_ms)) {
-            status = refuse_out(pool, error);
+        if (jayi_pool_is_open(pool, now_ms)) {
+            status = jayi_pool_refuse(pool, error);
             break;
         }
-        if (link != NULL && may_take) {
-            pool->idle = link->next_idle;
-            link->is_in_use = true;
-            link->was_awaited = wakes > 0;
-            *ret_link = link;
-            break;
+        if (may_ride && wakes == 0 && is_crowd(pool) && is_busy(pool)) {
+            *ret_link = jayi_ride_take_seat(pool);
+            if (*ret_link != NULL) return JAY_OK;
         }
-        if (link == NULL && pool->open_count < pool->plan.max_links) {
-            pool->open_count++;
-            *ret_link = NULL;
+        if (may_take && take_idle(pool, ret_link)) {
+            if (*ret_link != NULL) (*ret_link)->was_awaited = wakes > 0;
             break;
         }
         if (!await_link(pool, deadline_ms)) {
@@ -277,23 +340,36 @@ static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_
     }
     if (wakes > VAIN_WAKES_MAX) pool->hungry--;
     /* There may be another one free, whose waker has woken nobody. */
-    if (pool->idle != NULL) wake_waiter(pool);
-    if (status == JAY_OK && pool->strikes >= JAYI_STRIKES_OUT) pool->is_probing = true;
+    if (pool->idle != NULL || pool->queue != NULL) wake_next(pool);
     return status;
 }
 
-int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
-                      jay_error *error) {
+/* Whether there is an idle link and nobody to mind; the usual case. */
+static bool is_quiet(const jayi_pool *pool) {
+    return pool->idle != NULL && pool->strikes == 0 && pool->hungry == 0 && pool->crowded == 0 &&
+           pool->in_use + pool->seats_taken < pool->plan.max_links;
+}
+
+static int acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, bool may_ride,
+                   jayi_link **ret_link, jay_error *error) {
     for (;;) {
         jayi_link *link = NULL;
         pthread_mutex_lock(&pool->lock);
         if (pool->orphans != NULL) free_orphans(pool);
-        int status = take_link(pool, now_ms, deadline_ms, &link, error);
+        int status = JAY_OK;
+        if (is_quiet(pool)) {
+            link = pop_idle(pool);
+            link->was_awaited = false;
+        } else {
+            status = take_link(pool, now_ms, deadline_ms, may_ride, &link, error);
+        }
         pthread_mutex_unlock(&pool->lock);
         if (status != JAY_OK) return status;
-        if (link == NULL) return open_link(pool, deadline_ms, ret_link, error);
+        if (link == NULL) {
+            return jayi_pool_open_link(pool, deadline_ms, ret_link, error);
+        }
         bool is_old = now_ms - link->idle_since_ms > FRESH_MS;
-        if (!is_old || !jayi_stream_is_stale(&link->stream)) {
+        if (link->is_seat || !is_old || !jayi_stream_is_stale(&link->stream)) {
             *ret_link = link;
             return JAY_OK;
         }
@@ -301,22 +377,47 @@ int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi
     }
 }
 
-void jayi_link_release(jayi_link *link, int64_t now_ms) {
+int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
+                      jay_error *error) {
+    return acquire(pool, now_ms, deadline_ms, false, ret_link, error);
+}
+
+int jayi_link_board(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
+                    jay_error *error) {
+    return acquire(pool, now_ms, deadline_ms, true, ret_link, error);
+}
+
+/* Under the lock. */
+static void make_idle(jayi_link *link) {
     jayi_pool *pool = link->pool;
-    link->idle_since_ms = now_ms;
-    link->is_reused = true;
-    pthread_mutex_lock(&pool->lock);
     link->is_in_use = false;
     link->next_idle = pool->idle;
     pool->idle = link;
+    pool->in_use--;
+}
+
+void jayi_link_release(jayi_link *link, int64_t now_ms) {
+    jayi_pool *pool = link->pool;
+    if (link->is_seat) {
+        jayi_ride_leave(link);
+        return;
+    }
+    link->idle_since_ms = now_ms;
+    link->is_reused = true;
+    pthread_mutex_lock(&pool->lock);
     pool->strikes = pool->pauses = 0;
     pool->is_probing = false;
-    wake_waiter(pool);
+    make_idle(link);
+    if (pool->queue != NULL || pool->waiting > 0) wake_next(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 
 void jayi_link_discard(jayi_link *link, int status) {
     jayi_pool *pool = link->pool;
+    if (link->is_seat) {
+        jayi_ride_leave(link);
+        return;
+    }
     pthread_mutex_lock(&pool->lock);
     unlist(link);
     if (status == JAY_E_TIMEOUT) {
@@ -326,6 +427,7 @@ void jayi_link_discard(jayi_link *link, int status) {
     } else {
         pool->is_probing = false;
     }
+    wake_next(pool);
     pthread_mutex_unlock(&pool->lock);
     free_link(link, false);
 }
@@ -422,6 +524,7 @@ int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, 
 }
 
 int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error) {
+    if (link->is_seat) return jayi_ride_fill(link, deadline_ms, error);
     if (!make_room(link)) return refuse_flood(link, error);
     char *to = link->in + link->in_end;
     size_t room = sizeof link->in - link->in_end;
@@ -445,6 +548,8 @@ int jayi_link_read(jayi_link *link, void *to, size_t size, int64_t deadline_ms, 
     link->in_begin += have;
     at += have;
     size -= have;
+    /* A whole reply lies in a seat at once: there is no more of it. */
+    if (size > 0 && link->is_seat) return jayi_ride_fill(link, deadline_ms, error);
     while (size > 0) {
         ssize_t got = jayi_stream_read(&link->stream, at, size);
         if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
@@ -473,6 +578,7 @@ static void advance(struct iovec **parts, int *count, size_t sent) {
 
 int jayi_link_send(jayi_link *link, struct iovec *parts, int count, int64_t deadline_ms,
                    jay_error *error) {
+    if (link->is_seat) return jayi_ride_send(link, parts, count, deadline_ms, error);
     while (count > 0) {
         ssize_t sent = jayi_stream_write(&link->stream, parts, count);
         if (sent == JAYI_IO_FAILED) return jayi_link_failed(link, error);

@@ -10,8 +10,9 @@
  * open calls fail at once; after a pause, which doubles each time and is spread at random, one call
  * is let through as a probe. Its success closes the breaker.
  *
- * Where threads are more than links, a link that is given back goes to whoever comes first, which
- * often is the thread that has just used it: it goes on without a switch, and at most as many
+ * Where threads are more than links, requests go along with others': net_ride.h. A call that must
+ * have a link for itself waits for one. A link that is given back goes to whoever comes first,
+ * which often is the thread that has just used it: it goes on without a switch, and at most as many
  * waiters are woken at a time as there are free links. A waiter that has been woken in vain several
  * times goes first.
  *
@@ -23,13 +24,33 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "net/net_stream.h"
 
 #define JAYI_LINK_IN_BYTES 65536
 #define JAYI_LINK_OUT_BYTES 65536
 
+/* What jayi_link_send or _fill return on a seat when the call needs a link for itself; what was
+ * sent has been answered, if it was sent at all. */
+#define JAYI_LINK_NEEDED 100
+
 struct jayi_pool;
+
+/* A seat: a link without a socket (net_ride.h). */
+typedef struct jayi_seat {
+    _Atomic uint32_t state; /* of net_ride.c; who sits there sleeps on it */
+    int status;             /* how the ride ended */
+    jay_error error;
+    _Atomic bool sleeps; /* who sits there has to be rung */
+    size_t out_size;     /* bytes of the request, in `out` */
+    size_t in_size;      /* bytes of the replies, in `in` */
+    int64_t deadline_ms;
+    struct jayi_link *carrier; /* to lead with; NULL: one is to be opened */
+    struct jayi_link *next;    /* in the queue, or among the empty ones */
+    struct jayi_link *next_of_all;
+} jayi_seat;
 
 typedef struct jayi_link {
     jayi_stream stream;
@@ -40,7 +61,10 @@ typedef struct jayi_link {
     bool is_in_use;
     bool was_awaited; /* who has it had to wait for it */
     bool is_reused;   /* it has served a call before: the server may have closed it since */
-    int dialect;      /* the protocol's: what its greeting has found out */
+    bool is_seat;
+    int replies; /* how many the request of the next send has; for seats */
+    int dialect; /* the protocol's: what its greeting has found out */
+    jayi_seat seat;
     size_t in_begin, in_end;
     char in[JAYI_LINK_IN_BYTES];   /* bytes received and not yet taken */
     char out[JAYI_LINK_OUT_BYTES]; /* for the protocol to compose in */
@@ -49,6 +73,10 @@ typedef struct jayi_link {
 /* What a protocol does on a new connection: log in, find out what it speaks. */
 typedef int jayi_greet_fn(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
 
+/* The length of the whole reply that begins here, which may not have arrived whole; 0: not known
+ * yet; -1: it is none. */
+typedef int64_t jayi_measure_fn(const char *data, size_t size);
+
 typedef struct jayi_pool_plan {
     const jayi_address *address; /* must outlive the pool */
     const struct jayi_tls *tls;  /* NULL: plain; must outlive the pool */
@@ -56,6 +84,7 @@ typedef struct jayi_pool_plan {
     const jay_allocator *allocator;
     jayi_greet_fn *greet; /* may be NULL */
     void *greet_arg;
+    jayi_measure_fn *measure; /* NULL: there are no seats */
     int max_links;
     int64_t connect_ms; /* the most that a connect takes, greeting included */
     int64_t call_ms;    /* the most that a call takes */
@@ -70,11 +99,21 @@ typedef struct jayi_pool {
     jayi_link *all;
     jayi_link *orphans; /* a parent's, whose memory is left to free */
     int open_count;
+    int in_use;  /* of them, or of the slots to open them in */
+    int crowded; /* so many calls to come use a quarter of the links, and seats */
     int waiting;
-    int woken;   /* waiters that have been signalled and have not run yet */
-    int hungry;  /* waiters whose turn it is before that of newcomers */
-    int strikes; /* failures in a row; the breaker is open from JAYI_STRIKES_OUT on */
-    int pauses;  /* how often it has opened in a row */
+    int woken;        /* waiters that have been signalled and have not run yet */
+    int hungry;       /* waiters whose turn it is before that of newcomers */
+    jayi_link *seats; /* all of them, kept to the end */
+    jayi_link *empty; /* those that nobody has */
+    jayi_link *queue; /* those whose requests wait for a link, the first first */
+    jayi_link *queue_end;
+    int seat_count;
+    int seats_taken;
+    int seatless;   /* so many calls take no seat: replies have been long */
+    bool seat_went; /* the last link that was free went to a seat, not to a waiter */
+    int strikes;    /* failures in a row; the breaker is open from JAYI_STRIKES_OUT on */
+    int pauses;     /* how often it has opened in a row */
     bool is_probing;
     int64_t retry_at_ms;
     uint64_t random;
@@ -83,6 +122,11 @@ typedef struct jayi_pool {
 
 int jayi_pool_init(jayi_pool *pool, const jayi_pool_plan *plan, jay_error *error);
 void jayi_pool_deinit(jayi_pool *pool);
+
+/* A link, or in a crowd a seat, for one call whose requests have few and short replies. It is used
+ * like a link: send with `replies` set, then fill and read, as often as need be. */
+int jayi_link_board(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,
+                    jay_error *error);
 
 /* A link for one call. Else JAY_E_UNREACHABLE, JAY_E_TIMEOUT, JAY_E_NO_MEMORY, JAY_E_AUTH ... */
 int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi_link **ret_link,

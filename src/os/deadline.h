@@ -44,12 +44,18 @@ static inline uint64_t jayi_deadline_ticks(void) {
 #endif
 }
 
-/* Whether a moment, in terms of jayi_clock_ms, is over. */
-static inline bool jayi_deadline_is_over(uint64_t moment_ms) {
+/* Whether a moment, in terms of jayi_clock_ms, was over when the counter had `ticks`, which it had
+ * within this operation. */
+static inline bool jayi_deadline_was_over(uint64_t ticks, uint64_t moment_ms) {
     const jayi_deadline_note *note = &jayi_deadline_noted;
-    bool is_fresh = jayi_deadline_ticks() - note->ticks < jayi_deadline_window;
+    bool is_fresh = ticks - note->ticks < jayi_deadline_window;
     if (__builtin_expect(is_fresh && moment_ms > note->ms, 1)) return false;
     return jayi_deadline_ask(moment_ms);
+}
+
+/* Whether it is over now. */
+static inline bool jayi_deadline_is_over(uint64_t moment_ms) {
+    return jayi_deadline_was_over(jayi_deadline_ticks(), moment_ms);
 }
 
 #endif

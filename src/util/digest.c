@@ -1,8 +1,8 @@
 /*
- * digest.c - MD5 (RFC 1321) and SHA-256 (FIPS 180-4) of bytes in memory.
+ * digest.c - MD5 (RFC 1321), SHA-1 and SHA-256 (FIPS 180-4) of bytes in memory.
  *
- * Both cut the data into blocks of 64 bytes; the last one or two hold the rest, a bit, and the
- * length in bits, which MD5 writes with its lowest byte first and SHA-256 with its highest.
+ * All cut the data into blocks of 64 bytes; the last one or two hold the rest, a bit, and the
+ * length in bits, which MD5 writes with its lowest byte first and the others with their highest.
  */
 #include "util/digest.h"
 
@@ -100,6 +100,57 @@ void jayi_md5(const void *data, size_t size, unsigned char ret_digest[JAYI_MD5_B
         ret_digest[i] = (unsigned char)(state[i / 4] >> (8 * (i % 4)));
 }
 
+/* The sixteen words of a block. */
+static void load_high_first(uint32_t *words, const unsigned char *block) {
+    for (size_t i = 0; i < 16; i++) {
+        const unsigned char *at = block + 4 * i;
+        words[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    }
+}
+
+/* ---- SHA-1 ---- */
+
+static uint32_t sha1_mix(unsigned i, uint32_t b, uint32_t c, uint32_t d) {
+    switch (i / 20) {
+    case 0:
+        return ((b & c) | (~b & d)) + 0x5a827999;
+    case 1:
+        return (b ^ c ^ d) + 0x6ed9eba1;
+    case 2:
+        return ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc;
+    default:
+        return (b ^ c ^ d) + 0xca62c1d6;
+    }
+}
+
+static void sha1_block(uint32_t *state, const unsigned char *block) {
+    uint32_t words[80];
+    load_high_first(words, block);
+    for (size_t i = 16; i < 80; i++)
+        words[i] = rotate_left(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1);
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
+    for (unsigned i = 0; i < 80; i++) {
+        uint32_t sum = rotate_left(a, 5) + sha1_mix(i, b, c, d) + e + words[i];
+        e = d;
+        d = c;
+        c = rotate_left(b, 30);
+        b = a;
+        a = sum;
+    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+}
+
+void jayi_sha1(const void *data, size_t size, unsigned char ret_digest[JAYI_SHA1_BYTES]) {
+    uint32_t state[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+    digest(sha1_block, state, data, size, 1);
+    for (size_t i = 0; i < JAYI_SHA1_BYTES; i++)
+        ret_digest[i] = (unsigned char)(state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
 /* ---- SHA-256 ---- */
 
 /* The first 32 bits of the fractions of the cube roots of the first 64 primes. */
@@ -114,10 +165,7 @@ static const uint32_t sha256_roots[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 static void sha256_words(uint32_t *words, const unsigned char *block) {
-    for (size_t i = 0; i < 16; i++) {
-        const unsigned char *at = block + 4 * i;
-        words[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-    }
+    load_high_first(words, block);
     for (size_t i = 16; i < 64; i++) {
         uint32_t near = words[i - 2], far = words[i - 15];
         uint32_t s0 = rotate_right(far, 7) ^ rotate_right(far, 18) ^ far >> 3;
@@ -149,4 +197,11 @@ void jayi_sha256(const void *data, size_t size, unsigned char ret_digest[JAYI_SH
     digest(sha256_block, state, data, size, 1);
     for (size_t i = 0; i < JAYI_SHA256_BYTES; i++)
         ret_digest[i] = (unsigned char)(state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void jayi_digest_text(const unsigned char *digest, size_t size, char *ret_digits) {
+    for (size_t i = 0; i < size; i++) {
+        ret_digits[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        ret_digits[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
 }

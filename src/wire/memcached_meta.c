@@ -28,8 +28,8 @@ static size_t encode_base64(const unsigned char *from, size_t size, char *to) {
     return (size_t)(to - begin);
 }
 
-/* Whether the protocol carries eight bytes as they are. */
-static bool has_only_plain(const unsigned char *raw) {
+/* Bits that are set where the protocol does not carry eight bytes as they are. */
+static uint64_t find_others(const unsigned char *raw) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t bytes;
     memcpy(&bytes, raw, 8);
@@ -37,7 +37,7 @@ static bool has_only_plain(const unsigned char *raw) {
      * much, in a byte above one that is found rightly, but never too little. */
     uint64_t rubouts = bytes ^ (ones * 0x7f);
     uint64_t low = (bytes - ones * '!') & ~bytes, rubout = (rubouts - ones) & ~rubouts;
-    return ((low | rubout) & tops) == 0;
+    return (low | rubout) & tops;
 }
 
 static bool is_plain(const unsigned char *raw, size_t size) {
@@ -47,10 +47,9 @@ static bool is_plain(const unsigned char *raw, size_t size) {
         }
         return true;
     }
-    for (size_t i = 0; i + 8 < size; i += 8) {
-        if (!has_only_plain(raw + i)) return false;
-    }
-    return has_only_plain(raw + size - 8);
+    uint64_t others = find_others(raw + size - 8);
+    for (size_t i = 0; i + 8 < size; i += 8) others |= find_others(raw + i);
+    return others == 0;
 }
 
 void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
@@ -83,9 +82,9 @@ void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key) 
 /* ---- commands ---- */
 
 static char *put_text(char *to, const char *text) {
-    size_t size = strlen(text);
-    memcpy(to, text, size);
-    return to + size;
+    /* They are short. */
+    while (*text != '\0') *to++ = *text++;
+    return to;
 }
 
 static char *put_key(char *to, const char *command, const jayi_mc_key *key) {
@@ -272,8 +271,12 @@ static const char *take_code(const char *at, const char *end, enum jayi_mc_code 
     return NULL;
 }
 
-/* The usual replies have two letters, and are told apart at once. */
-static const char *take_short_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+/* The usual replies are told apart at once. */
+static const char *take_usual_code(const char *at, const char *end, enum jayi_mc_code *ret_code) {
+    if (end - at > 6 && memcmp(at, "VALUE ", 6) == 0) {
+        *ret_code = JAYI_MC_VALUE;
+        return at + 5;
+    }
     if (end - at < 2 || (end - at > 2 && at[2] != ' ')) return NULL;
     if (at[0] == 'V' && at[1] == 'A') {
         *ret_code = JAYI_MC_VA;
@@ -285,15 +288,44 @@ static const char *take_short_code(const char *at, const char *end, enum jayi_mc
     return at + 2;
 }
 
+/* "VA 1024 f0", the usual reply, in one pass: its length with its end, or 0 when it is another. */
+static int parse_usual(const char *data, size_t size, jayi_mc_reply *ret_reply) {
+    /* Room for a number of nine digits, which cannot overflow, and the rest. */
+    if (size < 3 + 9 + 5 || memcmp(data, "VA ", 3) != 0) return 0;
+    const char *at = data + 3;
+    uint32_t number = 0, digit;
+    while ((digit = (uint32_t)(unsigned char)*at - '0') <= 9 && at < data + 12) {
+        number = number * 10 + digit;
+        at++;
+    }
+    if (at == data + 3 || memcmp(at, " f0\r\n", 5) != 0) return 0;
+    *ret_reply = (jayi_mc_reply){
+        .code = JAYI_MC_VA, .has_value = true, .value_size = number, .ttl_s = -1, .text = at + 3};
+    return (int)(at - data) + 5;
+}
+
 int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
+    int usual = parse_usual(data, size, ret_reply);
+    if (usual > 0) return usual;
     size_t most = size < JAYI_MC_REPLY_MAX ? size : JAYI_MC_REPLY_MAX;
     const char *newline = most > 0 ? memchr(data, '\n', most) : NULL;
     if (newline == NULL) return size < JAYI_MC_REPLY_MAX ? 0 : -1;
     if (newline == data || newline[-1] != '\r') return -1;
     const char *end = newline - 1;
     *ret_reply = (jayi_mc_reply){.ttl_s = -1, .text = end};
-    const char *at = take_short_code(data, end, &ret_reply->code);
+    const char *at = take_usual_code(data, end, &ret_reply->code);
     if (at == NULL) at = take_code(data, end, &ret_reply->code);
     if (at == NULL || !take_rest(at, end, ret_reply)) return -1;
     return (int)(newline + 1 - data);
+}
+
+int64_t jayi_mc_measure(const char *data, size_t size) {
+    jayi_mc_reply reply;
+    int used = jayi_mc_parse(data, size, &reply);
+    if (used <= 0 || !reply.has_value) return used;
+    /* Far beyond what any server holds: rather no reply than a number that runs over. */
+    if (reply.value_size > INT32_MAX) return -1;
+    size_t whole = (size_t)used + (size_t)reply.value_size + 2;
+    if (size >= whole && memcmp(data + whole - 2, "\r\n", 2) != 0) return -1;
+    return (int64_t)whole;
 }

@@ -124,4 +124,8 @@ typedef struct jayi_mc_reply {
  */
 int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply);
 
+/* The length of the whole reply at the front of some bytes, of which not all may have arrived; 0
+ * when that is not known yet, -1 when it is no reply. */
+int64_t jayi_mc_measure(const char *data, size_t size);
+
 #endif

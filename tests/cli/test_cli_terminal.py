@@ -1,55 +1,10 @@
 """test_cli_terminal.py - what differs on a terminal: progress, notes, prompts, a missing value."""
 
-import os
-import pty
-import subprocess
-import threading
 import unittest
 
-from cli_calls import CANNED, JAYCACHE, TIME_LIMIT_S, call, environment
+from cli_calls import CANNED, JAYCACHE, call, call_on_terminal
 
 ERASE = b"\r\x1b[K"
-
-
-def read_to_end(master):
-    """What a terminal shows until its other side is closed, which Linux reports as an error."""
-    shown = b""
-    while True:
-        try:
-            piece = os.read(master, 65536)
-        except OSError:
-            return shown
-        if not piece:
-            return shown
-        shown += piece
-
-
-def call_on_terminal(program, *arguments, streams=("stderr",), typed=b"", term="xterm"):
-    """
-    Runs the command with these of its streams on a terminal of their own; the others are pipes.
-    Returns (status, standard output if it is a pipe, what the terminal showed).
-    """
-    master, slave = pty.openpty()
-    given = {name: slave for name in streams}
-    running = subprocess.Popen(
-        [program, "-u", "memory:", *arguments],
-        stdin=given.get("stdin", subprocess.DEVNULL),
-        stdout=given.get("stdout", subprocess.PIPE),
-        stderr=given.get("stderr", subprocess.PIPE),
-        env=environment(TERM=term),
-    )
-    os.close(slave)
-    late = threading.Timer(TIME_LIMIT_S, running.kill)
-    late.start()
-    try:
-        os.write(master, typed)
-        shown = read_to_end(master)
-        stdout, _ = running.communicate(timeout=TIME_LIMIT_S)
-    finally:
-        running.kill()
-        late.cancel()
-        os.close(master)
-    return running.returncode, stdout, shown
 
 
 class Terminal(unittest.TestCase):

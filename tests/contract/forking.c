@@ -13,7 +13,7 @@
 
 #include "contract.h"
 
-#define CHILD_DEADLINE_MS 30000
+#define CHILD_DEADLINE_MS 120000
 #define LOAD_KEYS 8
 
 /* What a child found; its exit status. */

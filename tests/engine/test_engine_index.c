@@ -5,7 +5,7 @@
 #include "engine_kit.h"
 
 #include "engine/chunks.h"
-#include "engine/index.h"
+#include "engine/hit.h"
 #include "util/hash.h"
 
 /* Finds the entry of a number, and fails unless it is that of `place`. */
@@ -102,6 +102,40 @@ static void bucket_numbers_stay_below_the_count(void **state) {
     assert_true(jayi_bucket_number(UINT32_MAX, UINT32_MAX) < UINT32_MAX);
 }
 
+/* The way of hits has its own arithmetic for the same number. */
+static void hits_look_into_the_same_bucket(void **state) {
+    (void)state;
+    jayi_region region;
+    kit_open(&region, 2 * MIB, 0);
+    jayi_shard *shard = &region.shards[0];
+    assert_int_equal(kit_set(&region, 1, 10, 0), JAY_OK);
+    for (uint32_t count = jayi_peek(&shard->bucket_count); count < 3000; count++) {
+        for (uint32_t i = 0; i < 256; i++) {
+            uint32_t bits = (i + count * 7) * UINT32_C(2654435761);
+            uint32_t number = jayi_bucket_number(bits, count);
+            assert_ptr_equal(jayi_hit_bucket(&region, 0, bits), jayi_bucket_at(&region, 0, number));
+        }
+        if (jayi_index_wants_chunk(&region, shard))
+            jayi_index_add_chunk(&region, shard,
+                                 jayi_chunk_claim_for(&region, shard, JAYI_CHUNK_INDEX));
+        assert_true(jayi_index_grow(&region, shard));
+    }
+    /* Hints that are wrong lead nowhere, or to a bucket that is there. */
+    uint32_t count = jayi_peek(&shard->bucket_count);
+    for (uint32_t i = 0; i < 10000; i++) {
+        uint32_t bits = i * UINT32_C(2654435761);
+        jayi_poke(&shard->bucket_mask, bits ^ i << 7);
+        jayi_poke(&shard->bucket_half, bits >> 5);
+        const jayi_bucket *bucket = jayi_hit_bucket(&region, 0, bits);
+        bool is_there = bucket == NULL;
+        for (uint32_t number = 0; number < count && !is_there; number++)
+            is_there = jayi_bucket_at(&region, 0, number) == bucket;
+        assert_true(is_there);
+    }
+    jayi_index_set_count(shard, count);
+    kit_close(&region);
+}
+
 static void growth_ends_with_the_directory(void **state) {
     (void)state;
     jayi_region region;
@@ -120,6 +154,7 @@ int main(void) {
         cmocka_unit_test(entries_are_found_while_it_fills),
         cmocka_unit_test(displacement_makes_room),
         cmocka_unit_test(bucket_numbers_stay_below_the_count),
+        cmocka_unit_test(hits_look_into_the_same_bucket),
         cmocka_unit_test(growth_ends_with_the_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@
 
 enum { TEXTS = 8, TEXT_BYTES = 600 };
 
+const char *file_layout = "files";
+
 static char root[200]; /* of this test program, also in its children */
 
 const char *file_path(const char *what) {
@@ -25,7 +27,11 @@ const char *file_path(const char *what) {
 
 int file_open_as(const char *what, const char *options, jay_cache **ret_cache, jay_error *error) {
     char url[2 * TEXT_BYTES];
-    snprintf(url, sizeof url, "file:%s?%s", file_path(what), options);
+    bool says = strstr(options, "layout=") != NULL;
+    snprintf(url, sizeof url, "file:%s?%s%s%s", file_path(what),
+             says ? "" : "layout=", says ? "" : file_layout, says ? options : "");
+    if (!says && options[0] != '\0')
+        snprintf(url + strlen(url), sizeof url - strlen(url), "&%s", options);
     return jay_open(url, NULL, ret_cache, error);
 }
 

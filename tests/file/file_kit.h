@@ -10,6 +10,9 @@
 /* A path in the directory of this program: "what/more". Good until the next call but 7. */
 const char *file_path(const char *what);
 
+/* The layout of caches whose options say nothing of it: "files", until a test sets another. */
+extern const char *file_layout;
+
 /* jay_open of file:PATH?options, PATH being file_path(what). */
 int file_open_as(const char *what, const char *options, jay_cache **ret_cache, jay_error *error);
 

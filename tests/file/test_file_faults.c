@@ -7,122 +7,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "file_faults.h"
 #include "file_kit.h"
-#include "os/file_ops.h"
-
-/* ---- the fault ---- */
-
-static jayi_file_ops kernel;
-static int left;        /* calls until it happens; 0: never */
-static int fault_errno; /* 0: the process dies */
-static bool has_happened;
-static char trace[512]; /* letters of the calls that matter to what survives */
-static size_t trace_size;
-
-static bool happens(char letter) {
-    if (letter != '\0' && trace_size + 1 < sizeof trace) trace[trace_size++] = letter;
-    if (left == 0 || --left > 0) return false;
-    has_happened = true;
-    if (fault_errno == 0) _exit(0);
-    errno = fault_errno;
-    return true;
-}
-
-static int bad_open(int folder_fd, const char *path, int flags, uint32_t mode) {
-    return happens('\0') ? -1 : kernel.open(folder_fd, path, flags, mode);
-}
-
-static ssize_t bad_read_at(int fd, void *buffer, size_t size, uint64_t at) {
-    return happens('\0') ? -1 : kernel.read_at(fd, buffer, size, at);
-}
-
-static ssize_t bad_write_at(int fd, const struct iovec *parts, int count, uint64_t at) {
-    return happens('w') ? -1 : kernel.write_at(fd, parts, count, at);
-}
-
-static int bad_truncate(int fd, uint64_t size) {
-    return happens('\0') ? -1 : kernel.truncate(fd, size);
-}
-
-static int bad_sync(int fd) {
-    return happens('s') ? -1 : kernel.sync(fd);
-}
-
-static int bad_stat(int fd, struct stat *ret_stat) {
-    return happens('\0') ? -1 : kernel.stat(fd, ret_stat);
-}
-
-static int bad_stat_at(int folder_fd, const char *name, struct stat *ret_stat) {
-    return happens('\0') ? -1 : kernel.stat_at(folder_fd, name, ret_stat);
-}
-
-static int bad_set_mode(int fd, uint32_t mode) {
-    return happens('\0') ? -1 : kernel.set_mode(fd, mode);
-}
-
-static int bad_make_folder(int folder_fd, const char *name, uint32_t mode) {
-    return happens('\0') ? -1 : kernel.make_folder(folder_fd, name, mode);
-}
-
-static int bad_rename(int folder_fd, const char *from, const char *to) {
-    return happens('r') ? -1 : kernel.rename(folder_fd, from, to);
-}
-
-static int bad_exchange(int folder_fd, const char *one, const char *other) {
-    return happens('x') ? -1 : kernel.exchange(folder_fd, one, other);
-}
-
-static int bad_move(int from_fd, const char *from, int to_fd, const char *to) {
-    return happens('\0') ? -1 : kernel.move(from_fd, from, to_fd, to);
-}
-
-static int bad_unlink(int folder_fd, const char *name) {
-    return happens('u') ? -1 : kernel.unlink(folder_fd, name);
-}
-
-static int bad_touch(int folder_fd, const char *name) {
-    return happens('\0') ? -1 : kernel.touch(folder_fd, name);
-}
-
-static ssize_t bad_list(int folder_fd, void *buffer, size_t size) {
-    return happens('\0') ? -1 : kernel.list(folder_fd, buffer, size);
-}
-
-/* Giving a lock back does not fail. */
-static int bad_lock(int fd, uint64_t byte, bool is_taken) {
-    return is_taken && happens('\0') ? -1 : kernel.lock(fd, byte, is_taken);
-}
-
-static void begin_fault(int position, int code) {
-    jayi_files = (jayi_file_ops){
-        .open = bad_open,
-        .close = kernel.close,
-        .read_at = bad_read_at,
-        .write_at = bad_write_at,
-        .truncate = bad_truncate,
-        .sync = bad_sync,
-        .stat = bad_stat,
-        .stat_at = bad_stat_at,
-        .set_mode = bad_set_mode,
-        .make_folder = bad_make_folder,
-        .rename = bad_rename,
-        .exchange = bad_exchange,
-        .move = bad_move,
-        .unlink = bad_unlink,
-        .touch = bad_touch,
-        .list = bad_list,
-        .lock = bad_lock,
-    };
-    left = position;
-    fault_errno = code;
-    has_happened = false;
-    trace_size = 0;
-    memset(trace, 0, sizeof trace);
-}
-
-static void end_fault(void) {
-    jayi_files = kernel;
-}
 
 /* ---- what is done meanwhile: to "a", which is "old", and "n", which is 7 ---- */
 
@@ -255,15 +141,15 @@ static void every_call_fails(void **state) {
     jay_cache *cache = file_must_open("c", options);
     for (size_t d = 0; d < COUNT_OF(deeds); d++) {
         for (int full = 0; full < 2; full++) { /* a full disk, and then one of the others each */
-            has_happened = true;
+            fault_has_happened = true;
             int position = 1;
-            for (; has_happened && position < 5000; position++) {
+            for (; fault_has_happened && position < 5000; position++) {
                 prepare(cache);
                 file_remove(file_path("other"));
-                begin_fault(position, full == 0 ? ENOSPC : codes[position % 5]);
+                fault_begin(position, full == 0 ? ENOSPC : codes[position % 5]);
                 memset(&error, 0, sizeof error);
                 int status = deeds[d](cache);
-                end_fault();
+                fault_end();
                 if (status < 0) {
                     assert_int_equal(error.code, status);
                     assert_true(error.message[0] != '\0');
@@ -288,7 +174,7 @@ static void die_on_the_way(void *arg) {
     const death *d = arg;
     jay_cache *cache = NULL;
     CHILD_CHECK(file_open_as("c", options, &cache, NULL) == JAY_OK);
-    begin_fault(d->position, 0);
+    fault_begin(d->position, 0);
     d->deed(cache);
     _exit(2);
 }
@@ -320,18 +206,18 @@ static void what_is_synced_comes_in_order(void **state) {
     (void)state;
     jay_cache *cache = file_must_open("synced", "sync=data");
     for (int round = 0; round < 3; round++) {
-        begin_fault(0, EIO);
+        fault_begin(0, EIO);
         assert_int_equal(jay_set_str(cache, "k", "value", 0), JAY_OK);
-        end_fault();
-        const char *place = strpbrk(trace, "rx");
+        fault_end();
+        const char *place = strpbrk(fault_trace, "rx");
         assert_non_null(place);
-        assert_true(place - trace >= 2 && place[-1] == 's' && place[-2] == 'w');
+        assert_true(place - fault_trace >= 2 && place[-1] == 's' && place[-2] == 'w');
         assert_non_null(strchr(place, 's'));
     }
-    begin_fault(0, EIO);
+    fault_begin(0, EIO);
     assert_int_equal(jay_delete_str(cache, "k"), JAY_OK);
-    end_fault();
-    assert_non_null(strchr(strchr(trace, 'u'), 's'));
+    fault_end();
+    assert_non_null(strchr(strchr(fault_trace, 'u'), 's'));
     assert_int_equal(jay_close(cache), JAY_OK);
 }
 
@@ -383,6 +269,5 @@ int main(void) {
         cmocka_unit_test(what_is_synced_comes_in_order),
         cmocka_unit_test(a_full_disk_evicts),
     };
-    kernel = jayi_files;
     return cmocka_run_group_tests(tests, file_setup, file_teardown);
 }

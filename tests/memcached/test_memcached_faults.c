@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -230,6 +231,74 @@ static void spoilt_replies(void **state) {
     faulty_proxy_stop(&proxy);
 }
 
+/* Replies that several threads' requests share a connection for are spoilt: none finds
+ * another's. */
+typedef struct crowd {
+    jay_cache *cache;
+    int member;
+    bool has_values; /* what is spoilt is no byte of a value */
+    long found;
+    long wrong;
+} crowd;
+
+static void *crowd_thread(void *arg) {
+    crowd *c = arg;
+    char key[16], wanted[4096];
+    snprintf(key, sizeof key, "crowd%d", c->member);
+    size_t size = value_of(key, wanted);
+    for (int i = 0; i < 8; i++) {
+        int64_t ttl_ms = 1;
+        jay_value view = JAY_VALUE_INIT;
+        if (c->has_values && jay_get_str(c->cache, key, &view) == JAY_OK) {
+            c->found++;
+            c->wrong += view.size != size || memcmp(view.data, wanted, size) != 0;
+        }
+        jay_value_release(&view);
+        c->wrong += jay_has_str(c->cache, "none") == JAY_OK;
+        (void)jay_ttl(c->cache, key, strlen(key), &ttl_ms, NULL);
+    }
+    return NULL;
+}
+
+static void spoilt_crowds(void **state) {
+    (void)state;
+    enum { CROWD = 6 };
+    fleet_server *server = fleet_start(&servers, false);
+    faulty_proxy proxy;
+    assert_int_equal(faulty_proxy_start(&proxy, server->port), 0);
+    char address[64];
+    snprintf(address, sizeof address, "127.0.0.1:%d", proxy.port);
+    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_SPLIT};
+    long all_found = 0;
+    for (long i = 0; i < 12; i++) {
+        enum proxy_fault fault = faults[i % 3];
+        jay_cache *cache = open_cache(address, "retry=1ms&deadline=100ms&connections=1");
+        pthread_t threads[CROWD];
+        crowd members[CROWD];
+        for (int j = 0; j < CROWD; j++) {
+            char key[16];
+            snprintf(key, sizeof key, "crowd%d", j);
+            await_recovery(cache, key);
+            members[j] = (crowd){cache, j, fault != PROXY_GARBLE, 0, 0};
+        }
+        faulty_proxy_spoil(&proxy, fault, 20 + i * 97);
+        for (int j = 0; j < CROWD; j++) {
+            if (pthread_create(&threads[j], NULL, crowd_thread, &members[j]) != 0)
+                fail_msg("no thread");
+        }
+        for (int j = 0; j < CROWD; j++) pthread_join(threads[j], NULL);
+        faulty_proxy_spoil(&proxy, PROXY_NONE, 0);
+        for (int j = 0; j < CROWD; j++) {
+            assert_int_equal(members[j].wrong, 0);
+            all_found += members[j].found;
+        }
+        await_recovery(cache, "crowd0");
+        jay_close(cache);
+    }
+    assert_true(all_found > 0);
+    faulty_proxy_stop(&proxy);
+}
+
 /* ---- many threads while servers come and go ---- */
 
 typedef struct storm {
@@ -304,6 +373,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(stopped_and_continued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_of_three_dies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(spoilt_replies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(spoilt_crowds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(storm_of_threads, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -88,14 +89,21 @@ static int pick_port(void) {
 
 /* The child's command line. */
 static void run_server(const redis_server *server) {
-    char port[16], cert[96], key[96], ca[96];
-    const char *args[40 + REDIS_OPTIONS_MAX];
+    char port[16], bus_port[16], config[96], cert[96], key[96], ca[96];
+    const char *args[48 + REDIS_OPTIONS_MAX];
     size_t n = 0;
+    snprintf(bus_port, sizeof bus_port, "%d", server->bus_port);
+    snprintf(config, sizeof config, "%s/config", server->dir);
     snprintf(port, sizeof port, "%d", server->port);
-    const char *const plain[] = {
-        "redis-server", "--bind",    "127.0.0.1",    "--unixsocket", server->socket,
-        "--save",       "",          "--appendonly", "no",           "--dir",
-        server->dir,    "--logfile", "server.log",   "--port",       server->is_tls ? "0" : port};
+    args[n++] = "redis-server";
+    if (server->is_sentinel) args[n++] = config;
+    const char *const plain[] = {"--bind",       "127.0.0.1",
+                                 "--unixsocket", server->socket,
+                                 "--save",       "",
+                                 "--appendonly", "no",
+                                 "--dir",        server->dir,
+                                 "--logfile",    "server.log",
+                                 "--port",       server->is_tls ? "0" : port};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) args[n++] = plain[i];
     if (server->is_tls) {
         snprintf(cert, sizeof cert, "%s/server.pem", server->dir);
@@ -106,7 +114,10 @@ static void run_server(const redis_server *server) {
                                    "--tls-auth-clients", "no"};
         for (size_t i = 0; i < sizeof tls / sizeof tls[0]; i++) args[n++] = tls[i];
     }
+    const char *const cluster[] = {"--cluster-enabled", "yes", "--cluster-port", bus_port};
+    for (size_t i = 0; i < 4 && server->is_cluster; i++) args[n++] = cluster[i];
     for (size_t i = 0; i < server->option_count; i++) args[n++] = server->options[i];
+    if (server->is_sentinel) args[n++] = "--sentinel";
     args[n] = NULL;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execvp("redis-server", (char *const *)(uintptr_t)args);
@@ -148,9 +159,85 @@ void redis_server_start(redis_server *server) {
     if (server->pid != 0) return;
     for (int i = 0; i < PORT_ATTEMPTS; i++) {
         if (is_first) server->port = pick_port();
+        if (is_first && server->is_cluster) server->bus_port = pick_port();
         if (launch(server)) return;
     }
     die(1, "the server ended at once");
+}
+
+/* ---- saying ---- */
+
+typedef struct listener {
+    int fd;
+    size_t begin, end;
+    char bytes[4096];
+    char *reply;
+    size_t used, capacity;
+} listener;
+
+static int next_byte(listener *l) {
+    if (l->begin == l->end) {
+        ssize_t got = recv(l->fd, l->bytes, sizeof l->bytes, 0);
+        if (got <= 0) return -1;
+        l->begin = 0;
+        l->end = (size_t)got;
+    }
+    return (unsigned char)l->bytes[l->begin++];
+}
+
+static void note_byte(listener *l, int byte) {
+    if (l->used + 1 < l->capacity) l->reply[l->used++] = (char)byte;
+    l->reply[l->used] = '\0';
+}
+
+/* Reads a line, without its end. */
+static bool hear_line(listener *l, char *line, size_t capacity) {
+    size_t used = 0;
+    int byte;
+    while ((byte = next_byte(l)) >= 0 && byte != '\n') {
+        if (byte != '\r' && used + 1 < capacity) line[used++] = (char)byte;
+    }
+    line[used] = '\0';
+    return byte == '\n';
+}
+
+static bool hear(listener *l) {
+    char line[2048];
+    if (!hear_line(l, line, sizeof line)) return false;
+    long count = strtol(line + 1, NULL, 10);
+    if (line[0] == '*') {
+        for (long i = 0; i < count; i++) {
+            if (i > 0) note_byte(l, '\n');
+            if (!hear(l)) return false;
+        }
+        return true;
+    }
+    if (line[0] != '$') {
+        for (const char *at = line; *at != '\0'; at++) note_byte(l, *at);
+        return true;
+    }
+    for (long i = 0; i < count + 2 && count >= 0; i++) {
+        int byte = next_byte(l);
+        if (byte < 0) return false;
+        if (i < count) note_byte(l, byte);
+    }
+    return true;
+}
+
+bool redis_server_say(const redis_server *server, const char *line, char *reply, size_t capacity) {
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    const struct timeval most = {.tv_sec = WAIT_ROUNDS / 100};
+    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server->socket);
+    listener l = {
+        .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .reply = reply, .capacity = capacity};
+    reply[0] = '\0';
+    setsockopt(l.fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    bool is_said = connect(l.fd, (const struct sockaddr *)&path, sizeof path) == 0 &&
+                   send(l.fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line) &&
+                   send(l.fd, "\r\n", 2, MSG_NOSIGNAL) == 2;
+    bool is_heard = is_said && hear(&l);
+    close(l.fd);
+    return is_heard;
 }
 
 /* ---- signals ---- */

@@ -16,7 +16,10 @@ typedef struct redis_server {
     pid_t pid; /* 0: not running */
     bool is_tls;
     bool is_stopped;
+    bool is_cluster;  /* a node of one; `bus_port` is picked */
+    bool is_sentinel; /* by the file `config` in the folder, which must be there */
     int port;
+    int bus_port;
     char dir[64];
     char socket[96];
     const char *options[REDIS_OPTIONS_MAX]; /* further words of the command line */
@@ -36,6 +39,13 @@ void redis_server_start(redis_server *server);
 void redis_server_kill(redis_server *server);
 void redis_server_stop(redis_server *server);     /* SIGSTOP */
 void redis_server_continue(redis_server *server); /* SIGCONT */
+
+/*
+ * Says a line to it as another client: words with spaces between, quoted where need be. The reply
+ * is the line of one that is a line, with its mark ("+OK", ":1"), the bytes of a string, or those
+ * of the parts of a list, a line each. False: there is none, within a long time.
+ */
+bool redis_server_say(const redis_server *server, const char *line, char *reply, size_t capacity);
 
 /* Ends it and removes the folder. */
 void redis_server_deinit(redis_server *server);

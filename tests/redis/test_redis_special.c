@@ -43,29 +43,9 @@ static jay_cache *open_cache(const char *login, const char *options) {
     return cache;
 }
 
-/* Sends an inline command as another client, and gives the first line of the reply. */
-static void say(const char *line, char *reply, size_t capacity) {
-    struct sockaddr_un path = {.sun_family = AF_UNIX};
-    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server.socket);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&path, sizeof path), 0);
-    char text[500];
-    int size = snprintf(text, sizeof text, "%s\r\n", line);
-    assert_int_equal(send(fd, text, (size_t)size, MSG_NOSIGNAL), size);
-    size_t used = 0;
-    while (memchr(reply, '\n', used) == NULL && used + 1 < capacity) {
-        ssize_t got = recv(fd, reply + used, capacity - used - 1, 0);
-        if (got <= 0) break;
-        used += (size_t)got;
-    }
-    reply[used] = '\0';
-    reply[strcspn(reply, "\r\n")] = '\0';
-    close(fd);
-}
-
 static void expect(const char *line, const char *wanted) {
     char reply[1000] = "";
-    say(line, reply, sizeof reply);
+    if (!redis_server_say(&server, line, reply, sizeof reply)) fail_msg("%s: no reply", line);
     assert_string_equal(reply, wanted);
 }
 
@@ -178,12 +158,8 @@ static void forgotten_scripts(void **state) {
     /* EVAL has left them under the names that EVALSHA uses. */
     assert_int_equal(jay_inc_str(cache, "n", 1, &number), JAY_OK);
     assert_int_equal(jay_touch(cache, "n", 1, 0, NULL), JAY_OK);
-    expect("SCRIPT EXISTS ece98fe1e9ccec01a1053df133bf39338b01e303", "*1");
-    char reply[400] = "";
-    say("EVALSHA 35ffa41af43d3f6ed0b487e0bf8db3dc3f1755a1 1 n", reply, sizeof reply);
-    assert_string_equal(reply, ":1");
-    say("EVALSHA ece98fe1e9ccec01a1053df133bf39338b01e303 1 n 0 0", reply, sizeof reply);
-    assert_string_equal(reply, "$1");
+    expect("EVALSHA 35ffa41af43d3f6ed0b487e0bf8db3dc3f1755a1 1 n", ":1");
+    expect("EVALSHA ece98fe1e9ccec01a1053df133bf39338b01e303 1 n 0 0", "6");
     jay_close(cache);
 }
 
@@ -317,7 +293,7 @@ static void answers(void **state) {
         {"-NOPERM this user has no permissions\r\n", JAY_E_AUTH},
         {"-OOM command not allowed\r\n", JAY_E_FULL},
         {"-MOVED 3999 127.0.0.1:6381\r\n", JAY_E_SERVER},
-        {"-CLUSTERDOWN The cluster is down\r\n", JAY_E_SERVER},
+        {"-CLUSTERDOWN The cluster is down\r\n", JAY_E_BUSY},
         {"-ERR whatever\r\n", JAY_E_SERVER},
         {"-\r\n", JAY_E_SERVER},
         {"+OK\r\n", JAY_E_PROTOCOL},

@@ -1,10 +1,12 @@
 /*
- * with_redis.c - runs a command while a Redis server runs.
+ * with_redis.c - runs a command while Redis servers run.
  *
  *     with_redis [--tls] [--option WORD]... -- COMMAND ARGUMENT...
+ *     with_redis --cluster|--sentinels -- COMMAND ARGUMENT...
  *
  * In the arguments @TCP@ stands for the server's host and port, @SOCKET@ for the path of its
- * socket, and @DIR@ for its folder. Ends with the command's exit status.
+ * socket, @DIR@ for its folder, and @NODES@ for the nodes of a cluster, or the sentinels. Ends with
+ * the command's exit status.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,14 +15,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "redis_server.h"
+#include "redis_group.h"
 
 #define ARGUMENT_MAX 4096
 
 static redis_server server;
+static redis_group group;
 
 static int usage(void) {
-    fputs("usage: with_redis [--tls] [--option WORD]... -- COMMAND ARGUMENT...\n", stderr);
+    fputs("usage: with_redis [--tls] [--cluster|--sentinels] [--option WORD]... -- COMMAND "
+          "ARGUMENT...\n",
+          stderr);
     return 2;
 }
 
@@ -31,10 +36,13 @@ static char *fill_in(const char *argument) {
     snprintf(tcp, sizeof tcp, "127.0.0.1:%d", server.port);
     const struct {
         const char *name, *value;
-    } places[] = {{"@TCP@", tcp}, {"@SOCKET@", server.socket}, {"@DIR@", server.dir}};
-    while (text != NULL && *argument != '\0' && used + 128 < ARGUMENT_MAX) {
+    } places[] = {{"@TCP@", tcp},
+                  {"@SOCKET@", server.socket},
+                  {"@DIR@", server.dir},
+                  {"@NODES@", group.nodes}};
+    while (text != NULL && *argument != '\0' && used + sizeof group.nodes < ARGUMENT_MAX) {
         size_t skipped = 0;
-        for (size_t i = 0; i < 3 && skipped == 0; i++) {
+        for (size_t i = 0; i < sizeof places / sizeof places[0] && skipped == 0; i++) {
             size_t size = strlen(places[i].name);
             if (strncmp(argument, places[i].name, size) != 0) continue;
             skipped = size;
@@ -60,11 +68,15 @@ static int run(char **command) {
 
 int main(int argc, char **argv) {
     int i = 1;
-    bool is_tls = false;
+    bool is_tls = false, is_cluster = false, is_watched = false;
     redis_server_init(&server);
     for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--tls") == 0) {
             is_tls = true;
+        } else if (strcmp(argv[i], "--cluster") == 0) {
+            is_cluster = true;
+        } else if (strcmp(argv[i], "--sentinels") == 0) {
+            is_watched = true;
         } else if (strcmp(argv[i], "--option") == 0 && i + 1 < argc) {
             redis_server_add_option(&server, argv[++i]);
         } else {
@@ -73,10 +85,14 @@ int main(int argc, char **argv) {
     }
     if (i + 1 >= argc) return usage();
     if (is_tls) redis_server_use_tls(&server);
-    redis_server_start(&server);
+    /* None is to be replaced: a machine may be slow. */
+    if (is_cluster) redis_group_start_cluster(&group, "30000");
+    if (is_watched) redis_group_start_sentinels(&group, "30000");
+    if (!is_cluster && !is_watched) redis_server_start(&server);
     char **command = argv + i + 1;
     for (char **at = command; *at != NULL; at++) *at = fill_in(*at);
     int status = run(command);
+    redis_group_end(&group);
     redis_server_deinit(&server);
     return status;
 }

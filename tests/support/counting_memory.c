@@ -2,23 +2,24 @@
  * counting_memory.c - the counting allocator: malloc with a marked head before each block.
  *
  * The C library's malloc can be used in a child that was forked while other threads were inside
- * it; that of AddressSanitizer cannot (its locks stay taken). So under that sanitizer, and only
- * there, malloc and free are guarded by a fork lock. It is made before any other lock, and
- * therefore taken last before a fork, like here, where callers may hold locks of their own.
+ * it; those of AddressSanitizer and ThreadSanitizer cannot (their locks stay taken). So under
+ * these, and only there, a fork waits until nobody is inside malloc or free. Words that order
+ * nothing see to it: a lock would tell ThreadSanitizer that callers follow each other, and hide
+ * their races. (The sanitizers run on processors whose read-modify-writes are full fences.)
  */
 #include "counting_memory.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fork_lock.h"
-
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define GUARDS_MALLOC 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define GUARDS_MALLOC 1
 #endif
 #endif
@@ -37,26 +38,50 @@ typedef union block_head {
     max_align_t aligned;
 } block_head;
 
+/* Global, because pthread_atfork knows no argument. */
 static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
-static fork_lock guard;
+static _Atomic int inside;
+static _Atomic int is_forking;
 
-static void make_guard(void) {
-    fork_lock_init(&guard);
+static void before_fork(void) {
+    atomic_exchange_explicit(&is_forking, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&inside, memory_order_relaxed) > 0) sched_yield();
+}
+
+static void after_fork(void) {
+    atomic_store_explicit(&is_forking, 0, memory_order_relaxed);
+}
+
+static void install_handlers(void) {
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+static void enter(void) {
+    pthread_once(&guard_once, install_handlers);
+    for (;;) {
+        atomic_fetch_add_explicit(&inside, 1, memory_order_relaxed);
+        if (!atomic_load_explicit(&is_forking, memory_order_relaxed)) return;
+        atomic_fetch_sub_explicit(&inside, 1, memory_order_relaxed);
+        sched_yield();
+    }
+}
+
+static void leave(void) {
+    atomic_fetch_sub_explicit(&inside, 1, memory_order_relaxed);
 }
 
 static void *guarded_malloc(size_t size) {
     if (!GUARDS_MALLOC) return malloc(size);
-    pthread_once(&guard_once, make_guard);
-    fork_lock_take(&guard);
+    enter();
     void *block = malloc(size);
-    fork_lock_drop(&guard);
+    leave();
     return block;
 }
 
 static void guarded_free(void *block) {
-    if (GUARDS_MALLOC) fork_lock_take(&guard);
+    if (GUARDS_MALLOC) enter();
     free(block);
-    if (GUARDS_MALLOC) fork_lock_drop(&guard);
+    if (GUARDS_MALLOC) leave();
 }
 
 static int may_allocate(counting_memory *memory) {

@@ -187,13 +187,32 @@ static void garbage(void **state) {
     assert_int_equal(jayi_mc_parse(flood, sizeof flood - 1, &reply), 0);
 }
 
+static void measures_replies(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t length;
+    } rows[] = {{"HD\r\n", 4},
+                {"HD\r\nEN\r\n", 4},
+                {"EN\r", 0},
+                {"", 0},
+                {"VA 3 f0\r\nabc\r\n", 14},
+                {"VA 3 f0\r\nabc\r\nHD\r\n", 14},
+                {"VA 3 f0\r\na", 14},
+                {"VA 3 f0\r\n", 14},
+                {"VA 3 f0\r", 0},
+                {"VA 3 f0\r\nabcd\r\n", -1},
+                {"VA 3000000000\r\n", -1},
+                {"nonsense\r\n", -1}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(jayi_mc_measure(rows[i].text, strlen(rows[i].text)), rows[i].length);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_one_word),
-        cmocka_unit_test(keys_differ),
-        cmocka_unit_test(base64_is_the_standard),
-        cmocka_unit_test(commands),
-        cmocka_unit_test(replies),
+        cmocka_unit_test(measures_replies), cmocka_unit_test(keys_are_one_word),
+        cmocka_unit_test(keys_differ),      cmocka_unit_test(base64_is_the_standard),
+        cmocka_unit_test(commands),         cmocka_unit_test(replies),
         cmocka_unit_test(garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

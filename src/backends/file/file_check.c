@@ -8,6 +8,7 @@
 
 #include "backends/file/file_read.h"
 #include "backends/file/file_room.h"
+#include "backends/file/seg_ops.h"
 #include "os/file_ops.h"
 #include "util/memory.h"
 
@@ -116,6 +117,8 @@ static int check_leaf(checking *c, uint32_t leaf) {
 
 int jayi_file_check(jay_backend *backend, bool repairs, jay_file_report *ret_report,
                     jay_error *error) {
+    if (backend->dir->layout == JAYI_LAYOUT_SEGMENTS)
+        return jayi_seg_check(backend, repairs, ret_report, error);
     checking *c = jayi_calloc(&backend->allocator, 1, sizeof *c);
     if (c == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a check");
     c->backend = backend;

@@ -131,7 +131,15 @@ static const char *number_after(const char *text, const char *word, int base,
     return end;
 }
 
-static int parse_marker(const char *text, const jayi_dir_plan *plan, uint64_t *ret_seed,
+int jayi_layout_check(const jayi_dir_plan *plan, enum jayi_layout layout, jay_error *error) {
+    if (plan->layout == JAYI_LAYOUT_AUTO || plan->layout == layout) return JAY_OK;
+    const char *name = layout == JAYI_LAYOUT_FILES ? "files" : "segments";
+    return jay_error_set(error, JAY_E_MISMATCH, 0,
+                         "%s has layout=%s; leave the option out, or remove the directory first",
+                         plan->path, name);
+}
+
+static int parse_marker(const char *text, const jayi_dir_plan *plan, jayi_claim *claim,
                         jay_error *error) {
     uint64_t format;
     bool is_ours = strncmp(text, marker_start, sizeof marker_start - 1) == 0;
@@ -142,9 +150,12 @@ static int parse_marker(const char *text, const jayi_dir_plan *plan, uint64_t *r
                                  "upgrade it, or give the cache another directory",
                                  plan->path, format);
         }
-        if (format == JAYI_DIR_FORMAT && strstr(text, "\nlayout files\n") != NULL &&
-            number_after(text, "\nseed ", 16, ret_seed) != NULL)
-            return JAY_OK;
+        bool is_files = strstr(text, "\nlayout files\n") != NULL;
+        claim->layout = is_files ? JAYI_LAYOUT_FILES : JAYI_LAYOUT_SEGMENTS;
+        if (format == JAYI_DIR_FORMAT &&
+            (is_files || strstr(text, "\nlayout segments\n") != NULL) &&
+            number_after(text, "\nseed ", 16, &claim->seed) != NULL)
+            return jayi_layout_check(plan, claim->layout, error);
     }
     return jay_error_set(error, JAY_E_CORRUPT, 0,
                          "%s/%s is damaged; remove the directory, or open it with rebuild=yes",
@@ -167,7 +178,7 @@ static int read_marker(int root_fd, const jayi_dir_plan *plan, jayi_claim *claim
     if (status != JAY_OK) return status;
     text[size] = '\0';
     status = jayi_owner_check(st.st_uid, plan, error);
-    if (status == JAY_OK) status = parse_marker(text, plan, &claim->seed, error);
+    if (status == JAY_OK) status = parse_marker(text, plan, claim, error);
     if (status != JAY_OK) return status;
     claim->mode = st.st_mode & 0666;
     claim->marker_id = (jayi_file_id){st.st_dev, st.st_ino};
@@ -176,11 +187,13 @@ static int read_marker(int root_fd, const jayi_dir_plan *plan, jayi_claim *claim
 
 static int write_marker(int root_fd, const jayi_dir_plan *plan, jay_error *error) {
     char text[MARKER_BYTES];
+    bool is_files = plan->layout == JAYI_LAYOUT_FILES ||
+                    (plan->layout == JAYI_LAYOUT_AUTO && jayi_file_is_network(root_fd));
     snprintf(text, sizeof text,
-             "%s%u\nlayout files\nseed %016" PRIx64 "\n\n"
+             "%s%u\nlayout %s\nseed %016" PRIx64 "\n\n"
              "This directory is a cache. Jaycache makes and removes files in it as it likes;\n"
              "who removes it loses nothing but time.\n",
-             marker_start, JAYI_DIR_FORMAT, plan->seed);
+             marker_start, JAYI_DIR_FORMAT, is_files ? "files" : "segments", plan->seed);
     return put_new(root_fd, JAYI_MARKER, text, JAYI_LEAF_CLEAN, plan, error);
 }
 

@@ -2,6 +2,7 @@
  * file_dir.c - joining and leaving directories; the list of those that this process has joined.
  */
 #include "backends/file/file_table.h"
+#include "backends/file/seg_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,8 +162,18 @@ static int join(const jayi_dir_plan *plan, const jay_allocator *allocator, int r
     dir->marker_id = claim.marker_id;
     dir->mode = claim.mode;
     dir->is_closed = is_closed(st, claim.mode);
+    dir->layout = claim.layout;
     atomic_store(&dir->seed, claim.seed);
     atomic_store(&dir->looked_ms, jayi_clock_coarse_ms());
+    atomic_store(&dir->wants_maps, plan->uses_map);
+    if (claim.layout == JAYI_LAYOUT_SEGMENTS) status = jayi_store_join(dir, error);
+    if (status != JAY_OK) {
+        jayi_store_leave(dir);
+        jayi_files.close(dir->table_fd);
+        jayi_files.close(dir->lock_fd);
+        destroy(dir);
+        return status;
+    }
     dir->next = list;
     list = dir;
     *ret_dir = dir;
@@ -191,8 +202,11 @@ static void replace_fd(int old_fd, int new_fd) {
 
 /* Joins what the path leads to now; in the mutex of the list. */
 static bool join_anew(jayi_dir *dir) {
-    jayi_dir_plan plan = {
-        .path = dir->path, .mode = dir->mode, .seed = atomic_load(&dir->seed), .is_return = true};
+    jayi_dir_plan plan = {.path = dir->path,
+                          .layout = dir->layout,
+                          .mode = dir->mode,
+                          .seed = atomic_load(&dir->seed),
+                          .is_return = true};
     int root_fd = -1;
     struct stat st = {0};
     jayi_claim claim;
@@ -212,7 +226,7 @@ static bool join_anew(jayi_dir *dir) {
     dir->marker_id = claim.marker_id;
     dir->is_closed = is_closed(&st, claim.mode);
     atomic_store(&dir->seed, claim.seed);
-    return true;
+    return dir->layout != JAYI_LAYOUT_SEGMENTS || jayi_store_renew(dir);
 }
 
 bool jayi_dir_look(jayi_dir *dir, bool is_urgent) {
@@ -224,10 +238,21 @@ bool jayi_dir_look(jayi_dir *dir, bool is_urgent) {
     }
     int saved = errno;
     pthread_mutex_lock(&list_lock);
-    bool is_changed = !is_current(dir) && join_anew(dir);
+    bool is_changed = false;
+    if (!is_current(dir)) {
+        is_changed = join_anew(dir);
+    } else if (dir->layout == JAYI_LAYOUT_SEGMENTS) {
+        is_changed = jayi_store_renew(dir);
+    }
     pthread_mutex_unlock(&list_lock);
     errno = saved;
     return is_changed;
+}
+
+void jayi_dir_grow_index(jayi_dir *dir) {
+    pthread_mutex_lock(&list_lock);
+    if (is_current(dir)) jayi_store_grow(dir);
+    pthread_mutex_unlock(&list_lock);
 }
 
 /* ---- opening and closing ---- */
@@ -243,7 +268,11 @@ static int open_locked(const jayi_dir_plan *plan, const jay_allocator *allocator
     if (dir != NULL && !is_current(dir)) join_anew(dir);
     if (dir != NULL) {
         jayi_files.close(root_fd);
-        status = jayi_dir_set_limits(dir->table_fd, plan, error);
+        status = jayi_layout_check(plan, dir->layout, error);
+        if (status == JAY_OK) status = jayi_dir_set_limits(dir->table_fd, plan, error);
+        if (plan->uses_map) atomic_store(&dir->wants_maps, true);
+        if (status == JAY_OK && dir->layout == JAYI_LAYOUT_SEGMENTS)
+            status = jayi_store_join(dir, error); /* whose limits may be others now */
     } else {
         status = join(plan, allocator, root_fd, &st, &dir, error);
         if (status != JAY_OK) jayi_files.close(root_fd);
@@ -275,6 +304,7 @@ void jayi_dir_close(jayi_dir *dir) {
         jayi_dir **link = &list;
         while (*link != dir) link = &(*link)->next;
         *link = dir->next;
+        jayi_store_leave(dir);
         jayi_files.close(dir->table_fd);
         jayi_files.close(dir->lock_fd);
         jayi_files.close(dir->root_fd);

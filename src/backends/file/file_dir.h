@@ -5,6 +5,9 @@
  *     jaycache.lock    never holds anything; locks on its bytes say who is at work on what
  *     jaycache.table   what each leaf holds (file_table.h)
  *     jaycache.new     one of these on its way to its place
+ *
+ * and for layout=segments what seg_store.h tells; else
+ *
  *     0/0 ... f/f      the leaves: entries by their names (file_entry.h), and in each at most one
  *                      file "spare", which the next entry is written into
  *
@@ -64,8 +67,11 @@ typedef struct jayi_dir_local {
 
 /* ---- the directory ---- */
 
+enum jayi_layout { JAYI_LAYOUT_AUTO, JAYI_LAYOUT_FILES, JAYI_LAYOUT_SEGMENTS };
+
 typedef struct jayi_dir_plan {
     const char *path;
+    enum jayi_layout layout;
     uint32_t mode; /* of files */
     uint64_t max_items;
     uint64_t max_bytes;
@@ -73,6 +79,7 @@ typedef struct jayi_dir_plan {
     bool is_items_given;
     bool is_bytes_given;
     bool may_rebuild;
+    bool uses_map;
     bool is_return; /* it was ours a moment ago: what looks like ours in it is */
     uint64_t seed;  /* for a new one */
 } jayi_dir_plan;
@@ -81,6 +88,14 @@ typedef struct jayi_file_id {
     dev_t device;
     ino_t inode;
 } jayi_file_id;
+
+struct jayi_store;
+
+/* How many calls of some threads are at work. */
+typedef struct jayi_visits {
+    _Atomic uint32_t count;
+    unsigned char padding[124]; /* a line of its own, and no neighbour's */
+} jayi_visits;
 
 typedef struct jayi_dir {
     struct jayi_dir *next; /* this, and the next four: behind the mutex of the list */
@@ -97,6 +112,11 @@ typedef struct jayi_dir {
     _Atomic uint64_t seed;
     _Atomic int64_t looked_ms;
     jayi_dir_local *local;
+    enum jayi_layout layout;
+    /* Of layout=segments: */
+    struct jayi_store *_Atomic store; /* seg_store.h */
+    jayi_visits *visits;              /* JAYI_STRIPES of them */
+    _Atomic bool wants_maps;          /* some handle has mmap=1 */
 } jayi_dir;
 
 struct jay_backend {
@@ -105,6 +125,8 @@ struct jay_backend {
     uint32_t mode;
     uid_t user; /* who opened it: asking the kernel again takes a call */
     bool is_synced;
+    bool uses_map;
+    const jay_backend_ops *ops; /* those of the layout */
 };
 
 /* Joins a directory, made and claimed if need be. On JAY_OK *ret_dir is to be left by
@@ -119,6 +141,9 @@ void jayi_dir_close(jayi_dir *dir);
  */
 bool jayi_dir_look(jayi_dir *dir, bool is_urgent);
 
+/* Makes the index of layout=segments larger, if it is too tight. */
+void jayi_dir_grow_index(jayi_dir *dir);
+
 /* ---- claiming: file_claim.c ---- */
 
 typedef struct jayi_claim {
@@ -126,6 +151,7 @@ typedef struct jayi_claim {
     int table_fd;
     uint64_t seed;
     uint32_t mode; /* of the marker */
+    enum jayi_layout layout;
     jayi_file_id marker_id;
 } jayi_claim;
 
@@ -134,6 +160,9 @@ int jayi_dir_claim(int root_fd, const jayi_dir_plan *plan, jayi_claim *ret_claim
 
 /* Gives a table the limits that are asked for, if any are. */
 int jayi_dir_set_limits(int table_fd, const jayi_dir_plan *plan, jay_error *error);
+
+/* Refuses a directory that is laid out in another way than asked for. */
+int jayi_layout_check(const jayi_dir_plan *plan, enum jayi_layout layout, jay_error *error);
 
 /* Refuses a directory or a file that another user could change under us. */
 int jayi_owner_check(uid_t owner, const jayi_dir_plan *plan, jay_error *error);
@@ -173,10 +202,22 @@ static inline uint64_t jayi_file_charge(uint64_t size) {
     return (size + 4095) / 4096 * 4096;
 }
 
+/* A file that was given out by its descriptor: it is never written again (file_place.c). The bit
+ * means nothing on files. */
+#define JAYI_HELD_BIT ((uint32_t)S_ISVTX)
+
+static inline bool jayi_file_is_held(const struct stat *st) {
+    return (st->st_mode & JAYI_HELD_BIT) != 0;
+}
+
 /* Writes everything, wherever the kernel stops in between. 0, or -1 and errno. */
 int jayi_write_all(int fd, const void *const parts[], const size_t sizes[], int count);
 
 /* A failure of a system call, by errno: what was to be done to which file of the directory. */
 int jayi_file_failed(const char *what, const char *path, jay_error *error);
+
+/* Whether a directory lies on a file system where other machines may change files, or memory mapped
+ * by two processes may differ: file_network.c. */
+bool jayi_file_is_network(int dir_fd);
 
 #endif

@@ -72,6 +72,22 @@ uint64_t jayi_entry_check(const void *value, size_t size) {
     return jayi_hash(value, size, size);
 }
 
+_Static_assert(sizeof(jayi_entry_check_state) >= sizeof(XXH3_state_t), "the state of a hash");
+
+void jayi_entry_check_begin(jayi_entry_check_state *ret_state, uint64_t size) {
+    XXH3_state_t *state = (XXH3_state_t *)(void *)ret_state;
+    XXH3_INITSTATE(state);
+    XXH3_64bits_reset_withSeed(state, size);
+}
+
+void jayi_entry_check_add(jayi_entry_check_state *state, const void *part, size_t size) {
+    XXH3_64bits_update((XXH3_state_t *)(void *)state, part, size);
+}
+
+uint64_t jayi_entry_check_end(const jayi_entry_check_state *state) {
+    return XXH3_64bits_digest((const XXH3_state_t *)(const void *)state);
+}
+
 bool jayi_entry_is_over(const jayi_entry *entry, int64_t now_ms) {
     if (entry->deadline_ms == 0) return false;
     return now_ms >= entry->deadline_ms || now_ms < entry->stored_ms - JAYI_ENTRY_CLOCK_SLACK_MS;

@@ -41,6 +41,15 @@ bool jayi_entry_parse(const unsigned char header[JAYI_ENTRY_HEADER], uint64_t fi
 /* The check of a value. */
 uint64_t jayi_entry_check(const void *value, size_t size);
 
+/* The same of a value that comes in parts. */
+typedef struct jayi_entry_check_state {
+    _Alignas(64) unsigned char bytes[576]; /* of the hash: file_entry.c looks that they suffice */
+} jayi_entry_check_state;
+
+void jayi_entry_check_begin(jayi_entry_check_state *ret_state, uint64_t size);
+void jayi_entry_check_add(jayi_entry_check_state *state, const void *part, size_t size);
+uint64_t jayi_entry_check_end(const jayi_entry_check_state *state);
+
 /* Whether an entry's time is over; also when the clock has been set back so far that nobody can
  * tell how old it is. */
 bool jayi_entry_is_over(const jayi_entry *entry, int64_t now_ms);

@@ -14,6 +14,7 @@
 typedef struct spare {
     int fd;
     uint64_t bytes; /* as it was found */
+    bool is_in_way; /* it is there, and must not be written into: another takes its place */
 } spare;
 
 uint64_t jayi_put_charge(uint64_t key_size, uint64_t value_size) {
@@ -26,39 +27,54 @@ static int put_failed(const jayi_put *put, jay_error *error) {
 
 /* ---- the spare ---- */
 
-/* Whether a file may be written into: nobody else can have it under another name. */
-static bool is_usable(const jay_backend *backend, int fd, spare *ret_spare) {
+/* Whether a file may be written into: nobody else can have it under another name, and it was not
+ * given out by its descriptor. Fills in *ret_bytes with what it is counted for. */
+static bool is_usable(const jay_backend *backend, int fd, uint64_t *ret_bytes) {
     struct stat st;
-    if (jayi_files.stat(fd, &st) != 0 || !jayi_file_is_ours(backend, &st) || st.st_nlink != 1)
-        return false;
-    bool is_right = (st.st_mode & 07777) == backend->mode;
-    if (!is_right && jayi_files.set_mode(fd, backend->mode) != 0) return false;
-    *ret_spare = (spare){fd, (uint64_t)st.st_size};
-    return true;
+    *ret_bytes = 0;
+    if (jayi_files.stat(fd, &st) != 0 || !jayi_file_is_ours(backend, &st)) return false;
+    *ret_bytes = (uint64_t)st.st_size;
+    if (st.st_nlink != 1 || jayi_file_is_held(&st)) return false;
+    return (st.st_mode & 07777) == backend->mode || jayi_files.set_mode(fd, backend->mode) == 0;
 }
 
 /* Opens the spare, if there is one that can be used; else ret_spare->fd is -1. */
 static int find_spare(const jayi_put *put, spare *ret_spare, jay_error *error) {
+    struct stat st;
     *ret_spare = (spare){.fd = -1};
     int fd = jayi_files.open(put->leaf_fd, JAYI_SPARE, O_WRONLY, 0);
-    if (fd >= 0 && is_usable(put->backend, fd, ret_spare)) return JAY_OK;
+    if (fd >= 0 && is_usable(put->backend, fd, &ret_spare->bytes)) {
+        ret_spare->fd = fd;
+        return JAY_OK;
+    }
     if (fd >= 0) jayi_files.close(fd);
     if (fd < 0 && errno == ENOENT) return JAY_OK;
     if (fd < 0 && errno != ELOOP && errno != ENXIO && errno != EACCES && errno != EPERM)
         return put_failed(put, error);
-    /* The name is ours; what has it, and cannot be used, goes. A folder cannot. */
-    if (jayi_files.unlink(put->leaf_fd, JAYI_SPARE) == 0 || errno == ENOENT) return JAY_OK;
-    return put_failed(put, error);
+    /* It may be counted: what we may not open, as well. */
+    if (fd < 0 && jayi_files.stat_at(put->leaf_fd, JAYI_SPARE, &st) == 0 &&
+        jayi_file_is_ours(put->backend, &st))
+        ret_spare->bytes = (uint64_t)st.st_size;
+    ret_spare->is_in_way = true;
+    return JAY_OK;
 }
 
-static int make_spare(const jayi_put *put, spare *ret_spare, jay_error *error) {
-    const jay_backend *backend = put->backend;
-    int fd = jayi_files.open(put->leaf_fd, JAYI_SPARE, O_WRONLY | O_CREAT | O_EXCL, backend->mode);
+/* The name is ours; what has it, and cannot be used, goes. A folder cannot. */
+static int make_spare(const jayi_put *put, spare *s, jay_error *error) {
+    uint64_t bytes;
+    if (s->is_in_way && jayi_files.unlink(put->leaf_fd, JAYI_SPARE) != 0 && errno != ENOENT)
+        return put_failed(put, error);
+    s->is_in_way = false;
+    int fd =
+        jayi_files.open(put->leaf_fd, JAYI_SPARE, O_WRONLY | O_CREAT | O_EXCL, put->backend->mode);
     if (fd < 0) return put_failed(put, error);
-    if (is_usable(backend, fd, ret_spare)) return JAY_OK;
-    int status = put_failed(put, error);
-    jayi_files.close(fd);
-    return status;
+    if (!is_usable(put->backend, fd, &bytes)) {
+        int status = put_failed(put, error);
+        jayi_files.close(fd);
+        return status;
+    }
+    s->fd = fd;
+    return JAY_OK;
 }
 
 /* ---- writing and placing ---- */
@@ -97,7 +113,7 @@ static uint64_t growth(const jayi_put *put, const spare *s) {
 /* Whether the record will differ afterwards. */
 static bool changes_record(const jayi_put *put, const spare *s) {
     uint64_t needed = jayi_put_charge(put->entry.key_size, put->entry.value_size);
-    return !put->is_there || needed != jayi_file_charge(s->bytes) ||
+    return !put->is_there || s->is_in_way || needed != jayi_file_charge(s->bytes) ||
            put->old_bytes > JAYI_SPARE_MAX;
 }
 

@@ -90,19 +90,29 @@ static int read_head(const jay_backend *backend, jayi_reading *reading, bool is_
     return JAY_OK;
 }
 
-int jayi_reading_open(const jay_backend *backend, int folder_fd, const char *path, int how,
-                      jayi_reading *ret_reading, jay_error *error) {
+int jayi_reading_begin(const jay_backend *backend, int folder_fd, const char *path, int how,
+                       jayi_reading *ret_reading, jay_error *error) {
     ret_reading->fd = -1;
     ret_reading->have = 0;
     ret_reading->file_size = 0;
-    int status = open_file(backend, folder_fd, path, how, &ret_reading->fd, error);
+    return open_file(backend, folder_fd, path, how, &ret_reading->fd, error);
+}
+
+int jayi_reading_head(const jay_backend *backend, jayi_reading *reading, bool is_trusted,
+                      jay_error *error) {
+    int status = read_head(backend, reading, is_trusted, error);
+    if (status != JAY_OK) return status;
+    bool is_sound = reading->have >= JAYI_ENTRY_HEADER &&
+                    jayi_entry_parse(reading->head, reading->file_size, &reading->entry);
+    return is_sound ? JAY_OK : JAYI_TORN;
+}
+
+int jayi_reading_open(const jay_backend *backend, int folder_fd, const char *path, int how,
+                      jayi_reading *ret_reading, jay_error *error) {
+    int status = jayi_reading_begin(backend, folder_fd, path, how, ret_reading, error);
     if (status != JAY_OK) return status;
     bool is_trusted = how == JAYI_READ_PLAIN && is_closed(backend);
-    status = read_head(backend, ret_reading, is_trusted, error);
-    if (status == JAY_OK &&
-        (ret_reading->have < JAYI_ENTRY_HEADER ||
-         !jayi_entry_parse(ret_reading->head, ret_reading->file_size, &ret_reading->entry)))
-        status = JAYI_TORN;
+    status = jayi_reading_head(backend, ret_reading, is_trusted, error);
     if (status != JAY_OK) jayi_files.close(ret_reading->fd);
     return status;
 }
@@ -150,6 +160,30 @@ int jayi_reading_value(const jay_backend *backend, jayi_reading *reading, void *
     if (status != JAY_OK) return status;
     uint64_t check = jayi_entry_check(target, (size_t)entry->value_size);
     return check == entry->value_check ? JAY_OK : JAYI_TORN;
+}
+
+int jayi_reading_check(const jay_backend *backend, jayi_reading *reading, jay_error *error) {
+    unsigned char part[16384];
+    const jayi_entry *entry = &reading->entry;
+    uint64_t begin = JAYI_ENTRY_HEADER + (uint64_t)entry->key_size;
+    jayi_entry_check_state state;
+    jayi_entry_check_begin(&state, entry->value_size);
+    for (uint64_t at = 0; at < entry->value_size; at += sizeof part) {
+        uint64_t left = entry->value_size - at;
+        size_t size = left < sizeof part ? (size_t)left : sizeof part;
+        int status = jayi_reading_copy(backend, reading, begin + at, part, size, error);
+        if (status != JAY_OK) return status;
+        jayi_entry_check_add(&state, part, size);
+    }
+    return jayi_entry_check_end(&state) == entry->value_check ? JAY_OK : JAYI_TORN;
+}
+
+int64_t jayi_reading_ttl_ms(const jayi_entry *entry) {
+    if (entry->deadline_ms == 0) return JAY_TTL_FOREVER;
+    int64_t left_ms = entry->deadline_ms - jayi_file_now_ms();
+    int64_t given_ms = entry->deadline_ms - entry->stored_ms;
+    if (left_ms > given_ms) left_ms = given_ms; /* the clock was set back a little */
+    return left_ms > 0 ? left_ms : 1;
 }
 
 /* ---- lookups ---- */
@@ -274,11 +308,6 @@ int jayi_file_ttl(jay_backend *backend, const void *key, size_t key_size, int64_
     wish w = {.wants_value = false};
     int status = look_up(backend, key, key_size, &w, error);
     if (status != JAY_OK) return status;
-    *ret_ttl_ms = JAY_TTL_FOREVER;
-    if (w.entry.deadline_ms == 0) return JAY_OK;
-    int64_t left_ms = w.entry.deadline_ms - jayi_file_now_ms();
-    int64_t given_ms = w.entry.deadline_ms - w.entry.stored_ms;
-    if (left_ms > given_ms) left_ms = given_ms; /* the clock was set back a little */
-    *ret_ttl_ms = left_ms > 0 ? left_ms : 1;
+    *ret_ttl_ms = jayi_reading_ttl_ms(&w.entry);
     return JAY_OK;
 }

@@ -32,6 +32,13 @@ enum { JAYI_READ_PLAIN = 0, JAYI_READ_QUIETLY = 1 };
 int jayi_reading_open(const jay_backend *backend, int folder_fd, const char *path, int how,
                       jayi_reading *ret_reading, jay_error *error);
 
+/* The same in two steps: opening alone, which always comes to a reading that is to be closed; and
+ * reading the header. `is_trusted`: the file's kind and owner need not be looked at. */
+int jayi_reading_begin(const jay_backend *backend, int folder_fd, const char *path, int how,
+                       jayi_reading *ret_reading, jay_error *error);
+int jayi_reading_head(const jay_backend *backend, jayi_reading *reading, bool is_trusted,
+                      jay_error *error);
+
 /* Compares the key: JAY_OK, JAYI_TORN, or a failure. */
 int jayi_reading_match(const jay_backend *backend, jayi_reading *reading, const void *key,
                        size_t key_size, jay_error *error);
@@ -43,6 +50,12 @@ int jayi_reading_copy(const jay_backend *backend, jayi_reading *reading, uint64_
 /* Copies the value, and checks it. JAY_OK, JAYI_TORN, or a failure. */
 int jayi_reading_value(const jay_backend *backend, jayi_reading *reading, void *target,
                        jay_error *error);
+
+/* Checks the value, and copies it nowhere. JAY_OK, JAYI_TORN, or a failure. */
+int jayi_reading_check(const jay_backend *backend, jayi_reading *reading, jay_error *error);
+
+/* How long an entry that is not over has left: JAY_TTL_FOREVER, or 1 or more milliseconds. */
+int64_t jayi_reading_ttl_ms(const jayi_entry *entry);
 
 void jayi_reading_close(jayi_reading *reading);
 

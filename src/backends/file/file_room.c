@@ -358,7 +358,8 @@ static bool hand_over(const jay_backend *backend, const jayi_candidate *candidat
     int to_fd;
     bool is_done = false;
     if (backend->is_synced || to == candidate->leaf || !jayi_file_is_ours(backend, st) ||
-        st->st_size > JAYI_SPARE_MAX || !jayi_dir_try_lock(backend->dir, to))
+        jayi_file_is_held(st) || st->st_size > JAYI_SPARE_MAX ||
+        !jayi_dir_try_lock(backend->dir, to))
         return false;
     if (jayi_leaf_open(backend, to, true, &to_fd, NULL) == JAY_OK) {
         is_done = move_file(backend, candidate, leaf_fd, to, to_fd,

@@ -64,6 +64,7 @@ static void set_generation(mc_call *call, uint64_t generation) {
 
 mc_server *jayi_mc_server_of(jay_backend *backend, const void *key, size_t key_size,
                              int64_t now_ms) {
+    if (backend->server_count == 1) return backend->servers;
     mc_server *first = &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, 0)];
     if (!backend->fails_over || !jayi_pool_is_out(&first->pool, now_ms)) return first;
     for (size_t skip = 1; skip < backend->server_count; skip++) {
@@ -108,7 +109,7 @@ int jayi_mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t k
     int status = begin_key(call, key, key_size);
     if (status != JAY_OK) return status;
     status =
-        jayi_link_acquire(&call->server->pool, call->now_ms, call->deadline_ms, &call->link, error);
+        jayi_link_board(&call->server->pool, call->now_ms, call->deadline_ms, &call->link, error);
     if (status != JAY_OK && call->allocated != NULL)
         jayi_free(&backend->allocator, call->allocated);
     if (status != JAY_OK) return status;
@@ -151,8 +152,11 @@ static size_t compose(char *out, const jayi_mc_key *key, const mc_command *comma
 static int send_command(mc_call *call, const mc_command *command) {
     jayi_link *link = call->link;
     char *out = link->out;
-    if (checks_generation(call))
+    link->replies = 1;
+    if (checks_generation(call)) {
         out += jayi_mc_compose_get(out, &call->backend->generation_key, MC_GENERATION_GET);
+        link->replies = 2;
+    }
     out += compose(out, &call->key, command);
     struct iovec parts[5] = {{link->out, 0}};
     int count = 1;
@@ -195,8 +199,8 @@ static int garbled(const mc_call *call) {
 static int read_head(mc_call *call, jayi_mc_reply *ret_reply) {
     jayi_link *link = call->link;
     for (;;) {
-        int used =
-            jayi_mc_parse(link->in + link->in_begin, link->in_end - link->in_begin, ret_reply);
+        size_t have = link->in_end - link->in_begin;
+        int used = have > 0 ? jayi_mc_parse(link->in + link->in_begin, have, ret_reply) : 0;
         if (used < 0) return garbled(call);
         if (used > 0) {
             link->in_begin += (size_t)used;
@@ -217,7 +221,16 @@ static int take_line_end(mc_call *call) {
 }
 
 int jayi_mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
+    jayi_link *link = call->link;
     size_t size = (size_t)reply->value_size;
+    const char *at = link->in + link->in_begin;
+    /* The usual case: it has arrived whole. */
+    if (size + 2 <= link->in_end - link->in_begin && memcmp(at + size, "\r\n", 2) == 0) {
+        if (size > 0) memcpy(to, at, size);
+        link->in_begin += size + 2;
+        call->is_clean = true;
+        return JAY_OK;
+    }
     int status = jayi_link_read(call->link, to, size, call->deadline_ms, call->error);
     if (status == JAY_OK) status = take_line_end(call);
     call->is_clean = status == JAY_OK;
@@ -287,8 +300,10 @@ static int add_generation(mc_call *call) {
     struct iovec parts[3] = {
         {call->link->out, size}, {digits, sizeof digits}, {(void *)(uintptr_t) "\r\n", 2}};
     call->is_clean = false;
+    call->link->replies = 1;
     int status = jayi_link_send(call->link, parts, 3, call->deadline_ms, call->error);
     if (status == JAY_OK) status = read_head(call, &reply);
+    if (status == JAYI_LINK_NEEDED) status = garbled(call);
     if (status != JAY_OK) return status;
     call->is_clean = is_in_step(&reply);
     bool is_there = reply.code == JAYI_MC_HD || reply.code == JAYI_MC_NS;
@@ -318,8 +333,11 @@ static int exchange(mc_call *call, const mc_command *command, uint64_t *ret_gene
                     jayi_mc_reply *ret_reply) {
     *ret_generation = call->generation;
     int status = send_command(call, command);
-    if (status == JAY_OK && checks_generation(call)) status = read_generation(call, ret_generation);
+    if (status != JAY_OK) return status;
+    if (checks_generation(call)) status = read_generation(call, ret_generation);
     if (status == JAY_OK) status = read_head(call, ret_reply);
+    /* No reply to what must not be sent twice is so long. */
+    if (status == JAYI_LINK_NEEDED && command->is_once) status = garbled(call);
     if (status == JAY_OK) call->is_clean = !ret_reply->has_value && is_in_step(ret_reply);
     return status;
 }
@@ -331,7 +349,7 @@ static int exchange_again(mc_call *call, const mc_command *command, uint64_t *re
         int status = exchange(call, command, ret_generation, ret_reply);
         bool may_retry = status == JAY_E_UNREACHABLE && call->link->is_reused &&
                          !command->is_once && i <= call->server->pool.plan.max_links;
-        if (!may_retry) return status;
+        if (!may_retry && status != JAYI_LINK_NEEDED) return status;
         jayi_link_discard(call->link, status);
         call->link = NULL;
         call->may_block = false;

@@ -179,8 +179,10 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
                         jay_error *error) {
     const jay_option_value *values = config->values;
     bool is_modula = false;
-    jayi_pool_plan plan = {
-        .allocator = &backend->allocator, .greet = jayi_mc_greet, .greet_arg = backend};
+    jayi_pool_plan plan = {.allocator = &backend->allocator,
+                           .greet = jayi_mc_greet,
+                           .greet_arg = backend,
+                           .measure = jayi_mc_measure};
     int status = jayi_net_take_options(config, options, &plan, &backend->misses_outages, error);
     if (status != JAY_OK) return status;
     backend->call_ms = plan.call_ms;

@@ -3,14 +3,16 @@
  *
  * A script goes by its SHA-1 (EVALSHA); a server that does not know it yet gets its text (EVAL).
  *
- * Values lie on the server as they are, so an entry's version is a hash of its value. cas watches
- * the key, reads the value, compares, and stores in a transaction, which the server drops when the
- * key has been touched since: two round trips, and the hash need not be one that servers know.
+ * Values lie on the server as they are, so an entry's version is a hash of its value that servers
+ * do not know. cas looks the value up, compares versions, and then has a script compare what there
+ * is with the SHA-1 of what was found, and store: two round trips, each of which may go to another
+ * node of a cluster, and nothing is left behind on the server in between.
  */
 #include <string.h>
 
 #include "backends/redis/rd_state.h"
 #include "util/decimal.h"
+#include "util/digest.h"
 #include "util/memory.h"
 
 typedef struct script {
@@ -33,7 +35,19 @@ static const script persist_script = {
     "35ffa41af43d3f6ed0b487e0bf8db3dc3f1755a1",
     "local n=redis.call('EXISTS',KEYS[1]) redis.call('PERSIST',KEYS[1]) return n"};
 
-#define SCRIPT_WORDS 6
+/* 0: there is no entry; 1: it is another one; 2: done. */
+static const script cas_script = {"43fc0b8da2d9f39d0ee9bfb60814c318c1af66ca",
+                                  "local v=redis.pcall('GET',KEYS[1]) "
+                                  "if type(v)=='table' and v.err then return v end "
+                                  "if not v then return 0 end "
+                                  "if redis.sha1hex(v)~=ARGV[1] then return 1 end "
+                                  "local r "
+                                  "if ARGV[3]=='-1' then r=redis.pcall('DEL',KEYS[1]) "
+                                  "elseif ARGV[3]=='0' then r=redis.pcall('SET',KEYS[1],ARGV[2]) "
+                                  "else r=redis.pcall('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) end "
+                                  "if type(r)=='table' and r.err then return r end return 2"};
+
+#define SCRIPT_WORDS 7
 
 static int run_script(rd_call *call, const script *which, jay_bytes key, const jay_bytes *args,
                       size_t arg_count, jayi_resp_head *ret_head) {
@@ -81,7 +95,7 @@ int jayi_rd_inc(jay_backend *backend, const void *key, size_t key_size, int64_t 
                               {ttl, jayi_decimal_format(ttl_ms, ttl)}};
     rd_call call;
     jayi_resp_head head;
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin(&call, backend, (jay_bytes){key, key_size}, false, error);
     if (status != JAY_OK) return status;
     status = run_script(&call, &counter_script, (jay_bytes){key, key_size}, args, 2, &head);
     if (status == JAY_OK) status = read_number(&call, &head, ret_number);
@@ -98,7 +112,7 @@ int jayi_rd_touch(jay_backend *backend, const void *key, size_t key_size, int64_
     const jay_bytes words[] = {RD_WORD("PEXPIRE"), name, {ttl, jayi_decimal_format(ttl_ms, ttl)}};
     rd_call call;
     jayi_resp_head head;
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin(&call, backend, name, false, error);
     if (status != JAY_OK) return status;
     /* PERSIST alone does not tell an entry without expiry from none. */
     status = ttl_ms == JAY_TTL_FOREVER ? run_script(&call, &persist_script, name, NULL, 0, &head)
@@ -111,108 +125,51 @@ int jayi_rd_touch(jay_backend *backend, const void *key, size_t key_size, int64_
 
 /* ---- compare and set ---- */
 
-/* Reads the value of the watched key and compares. */
-static int compare(rd_call *call, uint64_t version) {
+/* The SHA-1 of the entry's value, if it has the version. */
+static int compare(rd_call *call, jay_bytes key, uint64_t version, char *digits) {
+    const jay_bytes words[] = {RD_WORD("GET"), key};
     jayi_resp_head head;
     char *block = NULL;
-    int status = jayi_rd_read(call, &head);
+    int status = jayi_rd_run(call, words, 2, false, &head);
     if (status != JAY_OK) return status;
-    if (head.type != JAYI_RESP_STRING) {
-        call->is_clean = head.type == JAYI_RESP_NULL || head.type == JAYI_RESP_ERROR;
-        return head.type == JAYI_RESP_NULL ? JAY_MISS : jayi_rd_unexpected(call, &head);
-    }
+    if (head.type == JAYI_RESP_NULL) return JAY_MISS;
+    if (head.type != JAYI_RESP_STRING) return jayi_rd_unexpected(call, &head);
     status = jayi_rd_take_block(call, &head, &block);
     call->is_clean = status == JAY_OK || status == JAY_E_NO_MEMORY;
     if (status != JAY_OK) return status;
     bool is_same = rd_version_of(block, (size_t)head.number) == version;
+    if (is_same) {
+        unsigned char digest[JAYI_SHA1_BYTES];
+        jayi_sha1(block, (size_t)head.number, digest);
+        jayi_digest_text(digest, sizeof digest, digits);
+    }
     jayi_free(&call->backend->allocator, block);
     return is_same ? JAY_OK : JAY_CHANGED;
 }
 
-/* Watches the key and compares its version; the server goes on watching. */
-static int watch(rd_call *call, const jay_write *write) {
+static int commit(rd_call *call, const jay_write *write, const char *digits) {
+    char ttl[JAYI_DECIMAL_MAX];
+    int64_t ttl_ms = write->ttl_ms == JAY_TTL_FOREVER ? 0 : write->ttl_ms;
+    const jay_bytes args[] = {{digits, 2 * JAYI_SHA1_BYTES},
+                              {write->value, write->value_size},
+                              {ttl, jayi_decimal_format(ttl_ms, ttl)}};
     jayi_resp_head head;
-    jayi_rd_put_command(call, 2);
-    RD_PUT(call, "WATCH");
-    jayi_rd_put_word(call, write->key, write->key_size);
-    jayi_rd_put_command(call, 2);
-    RD_PUT(call, "GET");
-    jayi_rd_put_word(call, write->key, write->key_size);
-    int status = jayi_rd_flush(call);
-    if (status == JAY_OK) status = jayi_rd_read(call, &head);
+    int status =
+        run_script(call, &cas_script, (jay_bytes){write->key, write->key_size}, args, 3, &head);
     if (status != JAY_OK) return status;
-    if (head.type != JAYI_RESP_TEXT) return jayi_rd_unexpected(call, &head);
-    return compare(call, write->version);
-}
-
-/* Nothing is stored: the link must not go on watching. */
-static int unwatch(rd_call *call, int status) {
-    if (!call->is_clean) return status;
-    jayi_resp_head head;
-    const jay_bytes words[] = {RD_WORD("UNWATCH")};
-    int ended = jayi_rd_run(call, words, 1, true, &head);
-    if (ended != JAY_OK || head.type != JAYI_RESP_TEXT) call->is_clean = false;
-    return status;
-}
-
-/* What EXEC answers: the reply of the command in it, or that the key was touched. */
-static int read_exec(rd_call *call, jayi_resp_head *head) {
-    int status = jayi_rd_read(call, head);
-    if (status != JAY_OK) return status;
-    if (head->type == JAYI_RESP_NULL) {
-        call->is_clean = true;
-        return JAY_CHANGED;
-    }
-    if (head->type == JAYI_RESP_ERROR) call->is_clean = true;
-    if (head->type != JAYI_RESP_ARRAY || head->number != 1) return jayi_rd_unexpected(call, head);
-    status = jayi_rd_read(call, head);
-    if (status != JAY_OK) return status;
-    call->is_clean = !jayi_resp_has_bytes(head) && head->type != JAYI_RESP_ARRAY;
-    bool is_missing =
-        head->type == JAYI_RESP_NULL || (head->type == JAYI_RESP_INTEGER && head->number == 0);
-    if (is_missing) return JAY_MISS;
-    if (head->type == JAYI_RESP_TEXT || head->type == JAYI_RESP_INTEGER) return JAY_OK;
-    return jayi_rd_unexpected(call, head);
-}
-
-static int commit(rd_call *call, const jay_write *write) {
-    jayi_resp_head head;
-    jayi_rd_put_command(call, 1);
-    RD_PUT(call, "MULTI");
-    if (write->ttl_ms == JAY_TTL_EXPIRED) {
-        jayi_rd_put_command(call, 2);
-        RD_PUT(call, "UNLINK");
-        jayi_rd_put_word(call, write->key, write->key_size);
-    } else {
-        jayi_rd_put_set(call, write);
-    }
-    jayi_rd_put_command(call, 1);
-    RD_PUT(call, "EXEC");
-    int status = jayi_rd_flush(call), refused = JAY_OK;
-    for (int i = 0; i < 2 && status == JAY_OK; i++) {
-        status = jayi_rd_read(call, &head);
-        if (status != JAY_OK || head.type == JAYI_RESP_TEXT) continue;
-        if (head.type != JAYI_RESP_ERROR) return jayi_rd_unexpected(call, &head);
-        /* EXEC will only say that there was an error. */
-        if (refused == JAY_OK) refused = jayi_rd_unexpected(call, &head);
-    }
-    if (status != JAY_OK) return status;
-    if (refused == JAY_OK) return read_exec(call, &head);
-    status = jayi_rd_read(call, &head);
-    call->is_clean = status == JAY_OK && head.type == JAYI_RESP_ERROR;
-    return refused;
+    if (head.type != JAYI_RESP_INTEGER || head.number < 0 || head.number > 2)
+        return jayi_rd_unexpected(call, &head);
+    static const int statuses[] = {JAY_MISS, JAY_CHANGED, JAY_OK};
+    return statuses[head.number];
 }
 
 int jayi_rd_cas(jay_backend *backend, const jay_write *write, jay_error *error) {
-    for (int i = 0;; i++) {
-        rd_call call;
-        int status = jayi_rd_begin(&call, backend, error);
-        if (status != JAY_OK) return status;
-        status = watch(&call, write);
-        if (status == JAY_OK) return jayi_rd_end(&call, commit(&call, write));
-        /* Nothing has been stored yet: a closed connection is no failure. */
-        bool again = jayi_rd_may_repeat(&call, status, i);
-        status = jayi_rd_end(&call, unwatch(&call, status));
-        if (!again) return status;
-    }
+    const jay_bytes key = {write->key, write->key_size};
+    char digits[2 * JAYI_SHA1_BYTES];
+    rd_call call;
+    int status = jayi_rd_begin(&call, backend, key, false, error);
+    if (status != JAY_OK) return status;
+    status = compare(&call, key, write->version, digits);
+    if (status == JAY_OK) status = commit(&call, write, digits);
+    return jayi_rd_end(&call, status);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backends/redis/rd_state.h"
+#include "backends/redis/rd_nodes.h"
 #include "os/clock.h"
 #include "util/memory.h"
 
@@ -14,9 +14,10 @@
 
 /* ---- begin and end ---- */
 
-static void reset_writer(rd_call *call) {
+void jayi_rd_reset(rd_call *call) {
     call->write_status = JAY_OK;
     call->part_count = 0;
+    call->is_clean = true;
     if (call->link != NULL) call->written = call->at = call->link->out;
 }
 
@@ -24,39 +25,32 @@ void jayi_rd_begin_on(rd_call *call, jay_backend *backend, jayi_link *link, int6
                       jay_error *error) {
     call->backend = backend;
     call->link = link;
+    call->node = NULL;
     call->error = error;
     call->deadline_ms = deadline_ms;
+    call->slot = -1;
     call->may_block = false;
-    call->is_clean = true;
-    reset_writer(call);
-}
-
-int jayi_rd_begin(rd_call *call, jay_backend *backend, jay_error *error) {
-    int64_t now_ms = jayi_clock_coarse_ms();
-    jayi_link *link;
-    int status = jayi_link_acquire(&backend->pool, now_ms, now_ms + backend->call_ms, &link, error);
-    if (status != JAY_OK) return status;
-    jayi_rd_begin_on(call, backend, link, now_ms + backend->call_ms, error);
-    call->now_ms = now_ms;
-    /* A link that was taken, not waited for. */
-    call->may_block = link->is_reused && !link->was_awaited;
-    return JAY_OK;
+    call->is_asking = false;
+    jayi_rd_reset(call);
 }
 
 int jayi_rd_end(rd_call *call, int status) {
-    if (call->link == NULL) return status;
-    /* Bytes that nobody asked for would be the next call's reply. */
-    bool is_empty = call->link->in_begin == call->link->in_end;
-    if (call->is_clean && is_empty) {
-        jayi_link_release(call->link, call->now_ms);
-    } else {
-        jayi_link_discard(call->link, status);
+    if (call->link != NULL) {
+        /* Bytes that nobody asked for would be the next call's reply. */
+        bool is_empty = call->link->in_begin == call->link->in_end;
+        if (call->is_clean && is_empty) {
+            jayi_link_release(call->link, call->now_ms);
+        } else {
+            jayi_link_discard(call->link, status);
+        }
+        call->link = NULL;
     }
+    if (call->backend->layout != RD_ONE) jayi_rd_leave(call, status);
     return status;
 }
 
 bool jayi_rd_may_repeat(const rd_call *call, int status, int attempt) {
-    return status == JAY_E_UNREACHABLE && call->link->is_reused &&
+    return status == JAY_E_UNREACHABLE && call->link != NULL && call->link->is_reused &&
            attempt <= call->link->pool->plan.max_links;
 }
 
@@ -80,7 +74,9 @@ int jayi_rd_flush(rd_call *call) {
         status = jayi_link_send(call->link, call->parts, call->part_count, call->deadline_ms,
                                 call->error);
     }
-    reset_writer(call);
+    call->write_status = JAY_OK;
+    call->part_count = 0;
+    call->written = call->at = call->link->out;
     return status;
 }
 
@@ -114,7 +110,7 @@ void jayi_rd_put_word(rd_call *call, const void *word, size_t size) {
 
 /* ---- receiving ---- */
 
-static int garbled(rd_call *call) {
+int jayi_rd_garbled(rd_call *call) {
     char text[160];
     call->is_clean = false;
     jayi_address_text(call->link->pool->plan.address, text, sizeof text);
@@ -127,7 +123,7 @@ static int read_any(rd_call *call, jayi_resp_head *ret_head) {
     for (;;) {
         int used =
             jayi_resp_parse(link->in + link->in_begin, link->in_end - link->in_begin, ret_head);
-        if (used < 0) return garbled(call);
+        if (used < 0) return jayi_rd_garbled(call);
         if (used > 0) {
             link->in_begin += (size_t)used;
             return JAY_OK;
@@ -156,7 +152,7 @@ static int drop_walk(rd_call *call, jayi_resp_walk *walk) {
         jayi_resp_head head;
         int status = read_any(call, &head);
         if (status != JAY_OK) return status;
-        if (!jayi_resp_walk_step(walk, &head)) return garbled(call);
+        if (!jayi_resp_walk_step(walk, &head)) return jayi_rd_garbled(call);
         if (jayi_resp_has_bytes(&head)) status = drop_bytes(call, &head);
         if (status != JAY_OK) return status;
         /* Many small replies take time, too. */
@@ -177,7 +173,7 @@ int jayi_rd_read(rd_call *call, jayi_resp_head *ret_head) {
         status = drop_walk(call, &walk);
         if (status != JAY_OK) return status;
     }
-    return garbled(call);
+    return jayi_rd_garbled(call);
 }
 
 int jayi_rd_take(rd_call *call, const jayi_resp_head *head, void *to) {
@@ -186,7 +182,19 @@ int jayi_rd_take(rd_call *call, const jayi_resp_head *head, void *to) {
         jayi_link_read(call->link, to, (size_t)head->number, call->deadline_ms, call->error);
     if (status == JAY_OK)
         status = jayi_link_read(call->link, end, 2, call->deadline_ms, call->error);
-    if (status == JAY_OK && memcmp(end, "\r\n", 2) != 0) return garbled(call);
+    if (status == JAY_OK && memcmp(end, "\r\n", 2) != 0) return jayi_rd_garbled(call);
+    return status;
+}
+
+int jayi_rd_read_text(rd_call *call, rd_text *ret_text) {
+    jayi_resp_head head;
+    int status = jayi_rd_read(call, &head);
+    ret_text->size = 0;
+    if (status != JAY_OK) return status;
+    if (head.type != JAYI_RESP_STRING || head.number > RD_HOST_MAX)
+        return jayi_rd_skip_reply(call, &head);
+    status = jayi_rd_take(call, &head, ret_text->bytes);
+    if (status == JAY_OK) ret_text->size = (size_t)head.number;
     return status;
 }
 
@@ -203,7 +211,7 @@ int jayi_rd_skip_reply(rd_call *call, const jayi_resp_head *head) {
 
 int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_block) {
     size_t size = (size_t)head->number;
-    if ((uint64_t)head->number > 2 * RD_VALUE_MAX) return garbled(call);
+    if ((uint64_t)head->number > 2 * RD_VALUE_MAX) return jayi_rd_garbled(call);
     char *block = jayi_alloc(&call->backend->allocator, size + 1);
     if (block == NULL) {
         /* The value is read all the same, so that the connection can be kept. */
@@ -245,15 +253,17 @@ static const struct {
     {"BUSY", JAY_E_BUSY, "a script is running there; try later"},
     {"TRYAGAIN", JAY_E_BUSY, "try later"},
     {"MASTERDOWN", JAY_E_BUSY, "the replica has no master; try later"},
-    {"READONLY", JAY_E_SERVER, "this is a replica; name the master in the cache URL"},
-    {"MOVED", JAY_E_SERVER, "this is a cluster's node; name a standalone server"},
-    {"ASK", JAY_E_SERVER, "this is a cluster's node; name a standalone server"},
-    {"CLUSTERDOWN", JAY_E_SERVER, "this is a cluster's node; name a standalone server"},
+    {"READONLY", JAY_E_SERVER, "this is a replica; name the master, or the sentinels"},
+    {"MOVED", JAY_E_SERVER, "this is a cluster's node; write redis+cluster://"},
+    {"ASK", JAY_E_SERVER, "this is a cluster's node; write redis+cluster://"},
+    {"CLUSTERDOWN", JAY_E_BUSY, "the cluster has lost nodes; see CLUSTER INFO"},
     {"MISCONF", JAY_E_SERVER, "the server cannot write its snapshot; see its log"},
 };
 
 int jayi_rd_unexpected(rd_call *call, const jayi_resp_head *head) {
-    if (head->type != JAYI_RESP_ERROR) return garbled(call);
+    if (head->type != JAYI_RESP_ERROR) return jayi_rd_garbled(call);
+    /* The login has been changed: a new connection has the new one. */
+    if (jayi_rd_says(head, "NOAUTH")) call->is_clean = false;
     int size = head->text_size < 120 ? (int)head->text_size : 120;
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         if (jayi_rd_says(head, refusals[i].word))
@@ -267,9 +277,14 @@ int jayi_rd_unexpected(rd_call *call, const jayi_resp_head *head) {
 /* ---- one command ---- */
 
 static int exchange(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_head *ret_head) {
+    if (call->is_asking) {
+        jayi_rd_put_command(call, 1);
+        RD_PUT(call, "ASKING");
+    }
     jayi_rd_put_command(call, count);
     for (size_t i = 0; i < count; i++) jayi_rd_put_word(call, words[i].data, words[i].size);
     int status = jayi_rd_flush(call);
+    if (status == JAY_OK && call->is_asking) status = jayi_rd_read(call, ret_head);
     if (status == JAY_OK) status = jayi_rd_read(call, ret_head);
     if (status == JAY_OK)
         call->is_clean = !jayi_resp_has_bytes(ret_head) &&
@@ -279,15 +294,8 @@ static int exchange(rd_call *call, const jay_bytes *words, size_t count, jayi_re
 
 int jayi_rd_run(rd_call *call, const jay_bytes *words, size_t count, bool is_once,
                 jayi_resp_head *ret_head) {
-    for (int i = 0;; i++) {
+    for (;;) {
         int status = exchange(call, words, count, ret_head);
-        if (status == JAY_OK || is_once || !jayi_rd_may_repeat(call, status, i)) return status;
-        jayi_link_discard(call->link, status);
-        call->link = NULL;
-        call->may_block = false;
-        status = jayi_link_acquire(&call->backend->pool, call->now_ms, call->deadline_ms,
-                                   &call->link, call->error);
-        if (status != JAY_OK) return status;
-        reset_writer(call);
+        if (!jayi_rd_goes_on(call, &status, ret_head, is_once)) return status;
     }
 }

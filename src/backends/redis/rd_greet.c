@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backends/redis/rd_state.h"
+#include "backends/redis/rd_nodes.h"
 #include "util/decimal.h"
 #include "util/memory.h"
 
 #define PASSWORD_MAX 4096
 
-int jayi_rd_read_password(const jay_backend *backend, char **ret_text, jay_error *error) {
-    const char *path = backend->password_file;
+int jayi_rd_read_password(const jay_backend *backend, const char *path, char **ret_text,
+                          jay_error *error) {
     char line[PASSWORD_MAX + 8] = "";
     FILE *file = fopen(path, "re");
     if (file == NULL)
@@ -41,8 +41,7 @@ typedef struct login {
     const char *password; /* NULL: none */
 } login;
 
-/* Runs a command and takes its reply whole; the head of an error is left to look at. */
-static int ask(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_head *ret_head) {
+int jayi_rd_ask(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_head *ret_head) {
     int status = jayi_rd_run(call, words, count, true, ret_head);
     if (status == JAY_OK && ret_head->type != JAYI_RESP_ERROR)
         status = jayi_rd_skip_reply(call, ret_head);
@@ -67,7 +66,7 @@ static int say_hello(rd_call *call, const login *who, bool *ret_is_done) {
         words[count++] = word_of(call->backend->client_name);
     }
     jayi_resp_head head;
-    int status = ask(call, words, count, &head);
+    int status = jayi_rd_ask(call, words, count, &head);
     *ret_is_done = true;
     if (status != JAY_OK || head.type != JAYI_RESP_ERROR) return status;
     if (jayi_rd_says(&head, "WRONGPASS") || jayi_rd_says(&head, "NOAUTH") ||
@@ -83,7 +82,7 @@ static int log_in(rd_call *call, const login *who) {
     size_t count = 1;
     if (who->user[0] != '\0') words[count++] = word_of(who->user);
     words[count++] = word_of(who->password);
-    int status = ask(call, words, count, &head);
+    int status = jayi_rd_ask(call, words, count, &head);
     if (status != JAY_OK || head.type != JAYI_RESP_ERROR) return status;
     return jay_error_set(call->error, JAY_E_AUTH, 0,
                          "the server refused the login; are user and password right?");
@@ -96,7 +95,7 @@ static int introduce(rd_call *call, const login *who) {
     if (status != JAY_OK || call->backend->client_name[0] == '\0') return status;
     const jay_bytes words[] = {RD_WORD("CLIENT"), RD_WORD("SETNAME"),
                                word_of(call->backend->client_name)};
-    return ask(call, words, 3, &head);
+    return jayi_rd_ask(call, words, 3, &head);
 }
 
 static int select_database(rd_call *call) {
@@ -104,41 +103,68 @@ static int select_database(rd_call *call) {
     const jay_bytes words[] = {RD_WORD("SELECT"),
                                {digits, jayi_decimal_format(call->backend->database, digits)}};
     jayi_resp_head head;
-    int status = ask(call, words, 2, &head);
+    int status = jayi_rd_ask(call, words, 2, &head);
     if (status != JAY_OK || head.type != JAYI_RESP_ERROR) return status;
     return jayi_rd_unexpected(call, &head);
 }
 
-static int greet_as(rd_call *call, const login *who) {
-    bool is_done = false;
-    int status = call->backend->protocol == 3 ? say_hello(call, who, &is_done) : JAY_OK;
+static int greet_as(rd_call *call, const rd_node *node, const login *who) {
+    bool is_done = false, is_watcher = node->role == RD_WATCHER;
+    jay_backend *backend = node->backend;
+    int status = backend->protocol == 3 && !is_watcher ? say_hello(call, who, &is_done) : JAY_OK;
     if (status == JAY_OK && !is_done) status = introduce(call, who);
-    if (status == JAY_OK && call->backend->database != 0) status = select_database(call);
+    if (status != JAY_OK || is_watcher) return status;
+    if (backend->database != 0) status = select_database(call);
+    if (status == JAY_OK && backend->layout == RD_SENTINEL) status = jayi_rd_check_role(call, node);
+    if (status == JAY_OK && backend->layout == RD_CLUSTER && node->role == RD_REPLICA) {
+        jayi_resp_head head;
+        const jay_bytes words[] = {RD_WORD("READONLY")};
+        status = jayi_rd_ask(call, words, 1, &head);
+    }
     return status;
 }
 
+/* The login for a node; *ret_text is to be wiped and freed. */
+static int find_login(const rd_node *node, const jayi_link *link, jay_login *asked, login *ret_who,
+                      char **ret_text, jay_error *error) {
+    const jay_backend *backend = node->backend;
+    bool is_watcher = node->role == RD_WATCHER;
+    const char *path = is_watcher ? backend->sentinel_password_file : backend->password_file;
+    *ret_who = (login){.user = is_watcher ? "" : backend->user,
+                       .password = is_watcher ? NULL : backend->password};
+    if (backend->ask_login != NULL && !is_watcher) {
+        int status =
+            jayi_link_ask_login(link, backend->ask_login, backend->login_arg, asked, error);
+        bool is_any = asked->user[0] != '\0' || asked->password[0] != '\0';
+        *ret_who = (login){.user = asked->user, .password = is_any ? asked->password : NULL};
+        return status;
+    }
+    if (path == NULL || ret_who->password != NULL) return JAY_OK;
+    int status = jayi_rd_read_password(backend, path, ret_text, error);
+    if (status != JAY_OK) return status;
+    char *colon = strchr(*ret_text, ':');
+    ret_who->password = *ret_text;
+    if (colon == NULL) return JAY_OK;
+    *colon = '\0';
+    ret_who->user = *ret_text;
+    ret_who->password = colon + 1;
+    return JAY_OK;
+}
+
 int jayi_rd_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error) {
-    jay_backend *backend = arg;
+    const rd_node *node = arg;
+    jay_backend *backend = node->backend;
     rd_call call;
-    login who = {.user = backend->user, .password = backend->password};
+    login who;
+    jay_login asked = {.user = ""};
     char *text = NULL;
+    int status = find_login(node, link, &asked, &who, &text, error);
     jayi_rd_begin_on(&call, backend, link, deadline_ms, error);
-    if (backend->password_file != NULL && who.password == NULL) {
-        int status = jayi_rd_read_password(backend, &text, error);
-        if (status != JAY_OK) return status;
-        char *colon = strchr(text, ':');
-        if (colon != NULL) {
-            *colon = '\0';
-            who.user = text;
-        }
-        who.password = colon != NULL ? colon + 1 : text;
-    }
-    int status = greet_as(&call, &who);
-    if (text != NULL) {
-        explicit_bzero(text, strlen(text));
-        if (who.password != text)
-            explicit_bzero((char *)(uintptr_t)who.password, strlen(who.password));
-    }
+    if (status == JAY_OK) status = greet_as(&call, node, &who);
+    explicit_bzero(&asked, sizeof asked);
+    if (text != NULL && who.password != text)
+        explicit_bzero((char *)(uintptr_t)who.password, strlen(who.password));
+    if (text != NULL) explicit_bzero(text, strlen(text));
     jayi_free(&backend->allocator, text);
     /* It held the login. */
     explicit_bzero(link->out, PASSWORD_MAX * 2);

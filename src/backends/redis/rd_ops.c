@@ -36,7 +36,7 @@ int jayi_rd_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
     rd_call call;
     jayi_resp_head head;
     char *block = NULL;
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin(&call, backend, (jay_bytes){key, key_size}, true, error);
     if (status != JAY_OK) return rd_read_status(backend, status);
     status = find(&call, key, key_size, &head);
     if (status == JAY_OK) status = note_read(&call, jayi_rd_take_block(&call, &head, &block));
@@ -53,7 +53,7 @@ int jayi_rd_get_into(jay_backend *backend, const void *key, size_t key_size, voi
                      size_t capacity, size_t *ret_size, jay_error *error) {
     rd_call call;
     jayi_resp_head head;
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin(&call, backend, (jay_bytes){key, key_size}, true, error);
     if (status != JAY_OK) return rd_read_status(backend, status);
     status = find(&call, key, key_size, &head);
     bool fits = status == JAY_OK && (uint64_t)head.number <= capacity;
@@ -66,14 +66,14 @@ int jayi_rd_get_into(jay_backend *backend, const void *key, size_t key_size, voi
     return fits ? JAY_OK : JAY_BUFFER_TOO_SMALL;
 }
 
-/* Runs a command that answers with a number. */
-static int run_number(jay_backend *backend, const jay_bytes *words, size_t count,
+/* Runs a command of two words, the second of which is a key, that answers with a number. */
+static int run_number(jay_backend *backend, const jay_bytes words[2], bool reads,
                       int64_t *ret_number, jay_error *error) {
     rd_call call;
     jayi_resp_head head;
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin(&call, backend, words[1], reads, error);
     if (status != JAY_OK) return status;
-    status = jayi_rd_run(&call, words, count, false, &head);
+    status = jayi_rd_run(&call, words, 2, false, &head);
     if (status == JAY_OK && head.type != JAYI_RESP_INTEGER)
         status = jayi_rd_unexpected(&call, &head);
     if (status == JAY_OK) *ret_number = head.number;
@@ -83,7 +83,7 @@ static int run_number(jay_backend *backend, const jay_bytes *words, size_t count
 int jayi_rd_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     const jay_bytes words[] = {RD_WORD("EXISTS"), {key, key_size}};
     int64_t number = 0;
-    int status = run_number(backend, words, 2, &number, error);
+    int status = run_number(backend, words, true, &number, error);
     if (status == JAY_OK && number == 0) status = JAY_MISS;
     return rd_read_status(backend, status);
 }
@@ -92,7 +92,7 @@ int jayi_rd_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t 
                 jay_error *error) {
     const jay_bytes words[] = {RD_WORD("PTTL"), {key, key_size}};
     int64_t number = 0;
-    int status = run_number(backend, words, 2, &number, error);
+    int status = run_number(backend, words, true, &number, error);
     if (status != JAY_OK) return rd_read_status(backend, status);
     if (number < -1) return JAY_MISS;
     *ret_ttl_ms = number == -1 ? JAY_TTL_FOREVER : number > 0 ? number : 1;
@@ -102,7 +102,7 @@ int jayi_rd_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t 
 int jayi_rd_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     const jay_bytes words[] = {RD_WORD("UNLINK"), {key, key_size}};
     int64_t number = 0;
-    int status = run_number(backend, words, 2, &number, error);
+    int status = run_number(backend, words, false, &number, error);
     return status == JAY_OK && number == 0 ? JAY_MISS : status;
 }
 
@@ -142,7 +142,7 @@ int jayi_rd_write(jay_backend *backend, const jay_write *write, jay_error *error
     char digits[JAYI_DECIMAL_MAX];
     jay_bytes words[RD_WORDS];
     size_t count = set_words(write, digits, words);
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin(&call, backend, words[1], false, error);
     if (status != JAY_OK) return status;
     status = jayi_rd_run(&call, words, count, write->mode != JAY_WRITE_SET, &head);
     if (status == JAY_OK && head.type == JAYI_RESP_NULL && write->mode != JAY_WRITE_SET) {

@@ -1,13 +1,18 @@
 /*
  * rd_scan.c - what concerns the whole database or a prefix: clear, iterate, statistics.
  *
- * Both walk by SCAN, a batch of keys at a time; each batch has a link and the deadline of a call,
- * and no link is held while the caller's function runs.
+ * Both walk by SCAN, a batch of keys at a time, one master after another; each batch has a link and
+ * the deadline of a call, and no link is held while the caller's function runs.
+ *
+ * A key whose slot moves from one master to another during the walk may be met on both, or on
+ * neither. So a clear that finds the slots dealt otherwise at its end than at its begin walks
+ * again.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "backends/redis/rd_state.h"
+#include "backends/redis/rd_nodes.h"
+#include "os/clock.h"
 #include "util/checked.h"
 #include "util/decimal.h"
 #include "util/memory.h"
@@ -17,6 +22,7 @@
 #define BATCHES_MAX 100000000
 #define BATCH_BYTES_MAX ((size_t)1 << 30)
 #define INFO_MAX (1 << 20)
+#define CLEAR_WALKS_MAX 4
 
 typedef struct scan_key {
     size_t offset; /* in `bytes` */
@@ -27,6 +33,8 @@ typedef struct scan_key {
 
 typedef struct scan {
     jay_backend *backend;
+    rd_node *node; /* that is walked over */
+    bool found;    /* a key, in this walk */
     char *pattern;
     size_t pattern_size;
     char cursor[CURSOR_MAX];
@@ -42,7 +50,7 @@ typedef struct scan {
 /* The pattern of a prefix: what SCAN would take for a wildcard is escaped. */
 static int scan_init(scan *s, jay_backend *backend, const void *prefix, size_t prefix_size,
                      jay_error *error) {
-    *s = (scan){.backend = backend, .cursor = "0", .cursor_size = 1};
+    *s = (scan){.backend = backend};
     s->pattern = jayi_alloc(&backend->allocator, 2 * prefix_size + 1);
     if (s->pattern == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a scan");
     for (size_t i = 0; i < prefix_size; i++) {
@@ -52,6 +60,12 @@ static int scan_init(scan *s, jay_backend *backend, const void *prefix, size_t p
     }
     s->pattern[s->pattern_size++] = '*';
     return JAY_OK;
+}
+
+static void scan_begin(scan *s, rd_node *node) {
+    s->node = node;
+    s->cursor[0] = '0';
+    s->cursor_size = 1;
 }
 
 static void scan_deinit(scan *s) {
@@ -98,6 +112,7 @@ static int read_key(rd_call *call, scan *s) {
     if (status == JAY_OK && s->count == s->key_room)
         status = reserve_keys(call, s, s->key_room > 0 ? 2 * s->key_room : 1024);
     if (status != JAY_OK) return status;
+    s->found = true;
     s->keys[s->count++] = (scan_key){.offset = s->used, .size = (size_t)head.number};
     status = jayi_rd_take(call, &head, s->bytes + s->used);
     s->used += (size_t)head.number;
@@ -145,10 +160,38 @@ static bool scan_is_over(const scan *s) {
     return s->cursor_size == 1 && s->cursor[0] == '0';
 }
 
+/* ---- masters ---- */
+
+typedef struct masters {
+    jay_backend *backend;
+    rd_node *nodes[RD_NODES_MAX];
+    size_t count;
+    uint64_t edition, deals;
+} masters;
+
+static int64_t deadline_of(const jay_backend *backend) {
+    return jayi_clock_coarse_ms() + backend->call_ms;
+}
+
+static int masters_acquire(masters *all, jay_backend *backend, jay_error *error) {
+    all->backend = backend;
+    if (backend->layout != RD_ONE)
+        return jayi_rd_masters(backend, deadline_of(backend), all->nodes, &all->count,
+                               &all->edition, &all->deals, error);
+    all->nodes[0] = backend->server;
+    all->count = 1;
+    all->edition = all->deals = 0;
+    return JAY_OK;
+}
+
+static void masters_release(masters *all) {
+    for (size_t i = 0; i < all->count && all->backend->layout != RD_ONE; i++)
+        jayi_rd_node_release(all->nodes[i]);
+}
+
 /* ---- clear ---- */
 
-static int unlink_keys(rd_call *call, const scan *s) {
-    if (s->count == 0) return JAY_OK;
+static int unlink_together(rd_call *call, const scan *s) {
     jayi_resp_head head;
     jayi_rd_put_command(call, s->count + 1);
     RD_PUT(call, "UNLINK");
@@ -161,11 +204,33 @@ static int unlink_keys(rd_call *call, const scan *s) {
     return head.type == JAYI_RESP_INTEGER ? JAY_OK : jayi_rd_unexpected(call, &head);
 }
 
-static int flush_database(jay_backend *backend, jay_error *error) {
+/* In a cluster keys go one by one, for they lie in several slots, and follow redirections. */
+static int unlink_each(const scan *s, jay_error *error) {
+    const jay_allocator *allocator = &s->backend->allocator;
+    jay_bytes *keys = jayi_calloc(allocator, s->count, sizeof *keys);
+    int *statuses = jayi_calloc(allocator, s->count, sizeof *statuses);
+    int status = JAY_OK;
+    if (keys == NULL || statuses == NULL) {
+        status = jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a batch of keys");
+    } else {
+        for (size_t i = 0; i < s->count; i++) {
+            keys[i] = (jay_bytes){s->bytes + s->keys[i].offset, s->keys[i].size};
+            statuses[i] = JAY_OK;
+        }
+        jayi_rd_delete_many(s->backend, keys, s->count, statuses, error);
+        for (size_t i = 0; i < s->count && status == JAY_OK; i++)
+            if (statuses[i] < 0) status = statuses[i];
+    }
+    jayi_free(allocator, keys);
+    jayi_free(allocator, statuses);
+    return status;
+}
+
+static int flush_node(rd_node *node, jay_error *error) {
     const jay_bytes words[] = {RD_WORD("FLUSHDB"), RD_WORD("ASYNC")};
     rd_call call;
     jayi_resp_head head;
-    int status = jayi_rd_begin(&call, backend, error);
+    int status = jayi_rd_begin_at(&call, node, deadline_of(node->backend), error);
     if (status != JAY_OK) return status;
     status = jayi_rd_run(&call, words, 2, false, &head);
     if (status == JAY_OK && head.type != JAYI_RESP_TEXT) status = jayi_rd_unexpected(&call, &head);
@@ -174,28 +239,92 @@ static int flush_database(jay_backend *backend, jay_error *error) {
 
 static int clear_batch(scan *s, jay_error *error) {
     rd_call call;
-    int status = jayi_rd_begin(&call, s->backend, error);
+    bool is_cluster = s->backend->layout == RD_CLUSTER;
+    int status = jayi_rd_begin_at(&call, s->node, deadline_of(s->backend), error);
     if (status != JAY_OK) return status;
     status = scan_next(&call, s);
-    if (status == JAY_OK) status = unlink_keys(&call, s);
-    return jayi_rd_end(&call, status);
+    if (status == JAY_OK && s->count > 0 && !is_cluster) status = unlink_together(&call, s);
+    status = jayi_rd_end(&call, status);
+    return status == JAY_OK && s->count > 0 && is_cluster ? unlink_each(s, error) : status;
 }
 
 static int too_many(jay_error *error) {
     return jay_error_set(error, JAY_E_BUSY, 0, "the server's SCAN does not end; try later");
 }
 
+static int clear_node(scan *s, rd_node *node, jay_error *error) {
+    int status = JAY_OK;
+    if (s->pattern_size == 1) return flush_node(node, error);
+    scan_begin(s, node);
+    for (int i = 0; status == JAY_OK; i++) {
+        status = i < BATCHES_MAX ? clear_batch(s, error) : too_many(error);
+        if (scan_is_over(s)) break;
+    }
+    return status;
+}
+
+/* Whether a slot is on its way from or to a node: then its own line of CLUSTER NODES says so. */
+static bool is_moving(rd_node *node) {
+    const jay_bytes words[] = {RD_WORD("CLUSTER"), RD_WORD("NODES")};
+    rd_call call;
+    jayi_resp_head head;
+    char *text = NULL;
+    int status = jayi_rd_begin_at(&call, node, deadline_of(node->backend), NULL);
+    if (status != JAY_OK) return true;
+    status = jayi_rd_run(&call, words, 2, false, &head);
+    if (status == JAY_OK && head.type != JAYI_RESP_STRING)
+        status = jayi_rd_unexpected(&call, &head);
+    if (status == JAY_OK) status = jayi_rd_take_block(&call, &head, &text);
+    call.is_clean = call.is_clean || status == JAY_OK;
+    status = jayi_rd_end(&call, status);
+    bool result = status != JAY_OK || text == NULL || strstr(text, " [") != NULL;
+    jayi_free(&node->backend->allocator, text);
+    return result;
+}
+
+/* Whether a walk over the masters has to be made again: keys may have gone from one that was not
+ * yet walked over to one that was. */
+static bool must_walk_again(const scan *s, const masters *all) {
+    jay_backend *backend = s->backend;
+    masters now;
+    /* What the slots are now, not a moment ago. */
+    if (!jayi_rd_refresh_now(backend, all->edition, deadline_of(backend), NULL)) return true;
+    if (masters_acquire(&now, backend, NULL) != JAY_OK) return true;
+    bool again = now.deals != all->deals;
+    for (size_t i = 0; i < now.count && s->found && !again; i++) again = is_moving(now.nodes[i]);
+    masters_release(&now);
+    return again;
+}
+
+static int clear_masters(scan *s, bool *ret_again, jay_error *error) {
+    masters all;
+    int status = masters_acquire(&all, s->backend, error);
+    if (status != JAY_OK) return status;
+    s->found = s->pattern_size == 1;
+    for (size_t i = 0; i < all.count && status == JAY_OK; i++)
+        status = clear_node(s, all.nodes[i], error);
+    /* A node that has failed may have been replaced. */
+    bool may_again = status == JAY_OK || status == JAY_E_UNREACHABLE || status == JAY_E_SERVER;
+    if (s->backend->layout == RD_SENTINEL)
+        *ret_again = may_again && status != JAY_OK &&
+                     jayi_rd_refresh(s->backend, all.edition, deadline_of(s->backend), NULL);
+    else
+        *ret_again = may_again && s->backend->layout == RD_CLUSTER && must_walk_again(s, &all);
+    masters_release(&all);
+    return status;
+}
+
 int jayi_rd_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error) {
-    if (prefix_size == 0) return flush_database(backend, error);
     scan s;
     int status = scan_init(&s, backend, prefix, prefix_size, error);
     if (status != JAY_OK) return status;
-    for (int i = 0; status == JAY_OK; i++) {
-        status = i < BATCHES_MAX ? clear_batch(&s, error) : too_many(error);
-        if (scan_is_over(&s)) break;
-    }
+    bool again = true;
+    for (int i = 0; again && i < CLEAR_WALKS_MAX; i++) status = clear_masters(&s, &again, error);
     scan_deinit(&s);
-    return status;
+    if (status != JAY_OK || !again) return status;
+    return jay_error_set(error, JAY_E_BUSY, 0,
+                         "the cluster's slots kept moving meanwhile, and entries may be left in "
+                         "them; clear again when they are at rest");
 }
 
 /* ---- iterate ---- */
@@ -204,9 +333,12 @@ static int read_measure(rd_call *call, int64_t *ret_number) {
     jayi_resp_head head;
     int status = jayi_rd_read(call, &head);
     if (status != JAY_OK) return status;
-    *ret_number = -1;
+    *ret_number = -2;
     if (head.type == JAYI_RESP_INTEGER) *ret_number = head.number;
-    if (jayi_rd_says(&head, "WRONGTYPE")) return JAY_OK;
+    /* No value, or moved to another node: not for this walk to show. */
+    bool is_elsewhere = call->backend->layout == RD_CLUSTER &&
+                        (jayi_rd_says(&head, "MOVED") || jayi_rd_says(&head, "ASK"));
+    if (is_elsewhere || jayi_rd_says(&head, "WRONGTYPE")) return JAY_OK;
     return head.type == JAYI_RESP_INTEGER ? JAY_OK : jayi_rd_unexpected(call, &head);
 }
 
@@ -252,22 +384,36 @@ static int show_keys(const scan *s, size_t prefix_size, jay_iterate_fn *fn, void
 
 static int iterate_batch(scan *s, jay_error *error) {
     rd_call call;
-    int status = jayi_rd_begin(&call, s->backend, error);
+    int status = jayi_rd_begin_at(&call, s->node, deadline_of(s->backend), error);
     if (status != JAY_OK) return status;
     status = scan_next(&call, s);
     if (status == JAY_OK && s->count > 0) status = measure_keys(&call, s);
     return jayi_rd_end(&call, status);
 }
 
+static int iterate_node(scan *s, rd_node *node, size_t prefix_size, jay_iterate_fn *fn, void *arg,
+                        jay_error *error) {
+    int status = JAY_OK;
+    scan_begin(s, node);
+    for (int i = 0; status == JAY_OK; i++) {
+        status = i < BATCHES_MAX ? iterate_batch(s, error) : too_many(error);
+        if (status == JAY_OK) status = show_keys(s, prefix_size, fn, arg);
+        if (scan_is_over(s)) break;
+    }
+    return status;
+}
+
 int jayi_rd_iterate(jay_backend *backend, const void *prefix, size_t prefix_size,
                     jay_iterate_fn *fn, void *arg, jay_error *error) {
     scan s;
+    masters all;
     int status = scan_init(&s, backend, prefix, prefix_size, error);
     if (status != JAY_OK) return status;
-    for (int i = 0; status == JAY_OK; i++) {
-        status = i < BATCHES_MAX ? iterate_batch(&s, error) : too_many(error);
-        if (status == JAY_OK) status = show_keys(&s, prefix_size, fn, arg);
-        if (scan_is_over(&s)) break;
+    status = masters_acquire(&all, backend, error);
+    if (status == JAY_OK) {
+        for (size_t i = 0; i < all.count && status == JAY_OK; i++)
+            status = iterate_node(&s, all.nodes[i], prefix_size, fn, arg, error);
+        masters_release(&all);
     }
     scan_deinit(&s);
     return status;
@@ -284,39 +430,56 @@ static int64_t info_number(const char *info, const char *name) {
     return jayi_decimal_parse(at, strcspn(at, "\r\n"), &number) && number >= 0 ? number : -1;
 }
 
-/* Fills in what INFO tells; a user who may not ask for it goes without. */
+/* Sums up over the masters, as far as they tell. */
+static void add_number(int64_t *sum, int64_t number) {
+    if (*sum < 0 || number < 0 || __builtin_add_overflow(*sum, number, sum)) *sum = -1;
+}
+
+/* Adds what INFO tells; a user who may not ask for it goes without. */
 static int read_info(rd_call *call, jay_stats *stats) {
     const jay_bytes words[] = {RD_WORD("INFO")};
     jayi_resp_head head;
     char *info = NULL;
     int status = jayi_rd_run(call, words, 1, false, &head);
+    if (status == JAY_OK && jayi_rd_says(&head, "NOPERM"))
+        stats->bytes = stats->evictions = stats->expiries = stats->max_bytes = -1;
     if (status != JAY_OK || jayi_rd_says(&head, "NOPERM")) return status;
     if (head.type != JAYI_RESP_STRING || head.number > INFO_MAX)
         return jayi_rd_unexpected(call, &head);
     status = jayi_rd_take_block(call, &head, &info);
     if (status != JAY_OK) return status;
     call->is_clean = true;
-    stats->bytes = info_number(info, "used_memory:");
-    stats->evictions = info_number(info, "evicted_keys:");
-    stats->expiries = info_number(info, "expired_keys:");
-    stats->max_bytes = info_number(info, "maxmemory:");
+    add_number(&stats->bytes, info_number(info, "used_memory:"));
+    add_number(&stats->evictions, info_number(info, "evicted_keys:"));
+    add_number(&stats->expiries, info_number(info, "expired_keys:"));
+    add_number(&stats->max_bytes, info_number(info, "maxmemory:"));
     jayi_free(&call->backend->allocator, info);
     return JAY_OK;
 }
 
-int jayi_rd_stats(jay_backend *backend, jay_stats *stats, jay_error *error) {
+static int add_node(rd_node *node, jay_stats *stats, jay_error *error) {
     const jay_bytes words[] = {RD_WORD("DBSIZE")};
     rd_call call;
     jayi_resp_head head;
-    int status = jayi_rd_begin(&call, backend, error);
-    if (status == JAY_OK) {
-        status = jayi_rd_run(&call, words, 1, false, &head);
-        if (status == JAY_OK && head.type != JAYI_RESP_INTEGER)
-            status = jayi_rd_unexpected(&call, &head);
-        if (status == JAY_OK) stats->items = head.number;
-        if (status == JAY_OK) status = read_info(&call, stats);
-        status = jayi_rd_end(&call, status);
-    }
-    if (status == JAY_OK) stats->max_items = 0;
+    int status = jayi_rd_begin_at(&call, node, deadline_of(node->backend), error);
+    if (status != JAY_OK) return status;
+    status = jayi_rd_run(&call, words, 1, false, &head);
+    if (status == JAY_OK && head.type != JAYI_RESP_INTEGER)
+        status = jayi_rd_unexpected(&call, &head);
+    if (status == JAY_OK) add_number(&stats->items, head.number);
+    if (status == JAY_OK) status = read_info(&call, stats);
+    return jayi_rd_end(&call, status);
+}
+
+int jayi_rd_stats(jay_backend *backend, jay_stats *stats, jay_error *error) {
+    masters all;
+    jay_stats sums = *stats;
+    int status = masters_acquire(&all, backend, error);
+    if (status != JAY_OK) return rd_read_status(backend, status) == JAY_MISS ? JAY_OK : status;
+    sums.items = sums.bytes = sums.evictions = sums.expiries = sums.max_bytes = sums.max_items = 0;
+    for (size_t i = 0; i < all.count && status == JAY_OK; i++)
+        status = add_node(all.nodes[i], &sums, error);
+    masters_release(&all);
+    if (status == JAY_OK) *stats = sums;
     return rd_read_status(backend, status) == JAY_MISS ? JAY_OK : status;
 }

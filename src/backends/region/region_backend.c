@@ -24,6 +24,10 @@ void jayi_region_backend_destroy(jay_backend *backend) {
     jayi_free(&allocator, backend);
 }
 
+jayi_region *jayi_region_of(const jay_backend_ops *ops, const jay_backend *backend) {
+    return ops->get_into == jayi_region_get_into ? backend->region : NULL;
+}
+
 jayi_region_plan jayi_region_plan_of(const jay_backend_config *config, uint32_t row_count) {
     return (jayi_region_plan){
         .region_bytes = (uint64_t)config->values[JAYI_REGION_MAX_BYTES].number / PAGE * PAGE,

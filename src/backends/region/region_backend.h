@@ -18,6 +18,9 @@ struct jay_backend {
 jay_backend *jayi_region_backend_create(const jay_backend_config *config, jay_error *error);
 void jayi_region_backend_destroy(jay_backend *backend);
 
+/* The region behind a backend of these operations; NULL when it has none. */
+jayi_region *jayi_region_of(const jay_backend_ops *ops, const jay_backend *backend);
+
 /* The options that both take, and their place in the tables. */
 enum { JAYI_REGION_MAX_BYTES, JAYI_REGION_MAX_ITEMS, JAYI_REGION_SIZE_BIAS, JAYI_REGION_OPTIONS };
 
