@@ -18,6 +18,13 @@ from .base import StoreCache, own, seconds_of
 from .serializers import FileSystemSerializer
 
 
+#: Bytes of the files for each entry of a threshold, and their limits. The log grows up to what it
+#: may take even if few small entries are overwritten, so few entries should not get the whole.
+_ENTRY_BYTES = 256 << 10
+_LEAST_BYTES = 64 << 20
+_MOST_BYTES = 1 << 30
+
+
 class StreamCodec:
     """dumps and loads of a serializer that only has dump and load for streams."""
 
@@ -44,10 +51,12 @@ class FileSystemCache(StoreCache):
     :param default_timeout: seconds that an entry lives by default; 0: for ever.
     :param mode: the permissions of the files, by default 0600.
     :param hash_method: a function of hashlib for the names that `_get_filename` gives.
-    :param max_bytes: the most that the files may take; by default 1 GiB.
+    :param max_bytes: the most that the files may take; by default 256 KiB for each entry of the
+                      threshold, but 64 MiB at least and 1 GiB at most.
     :param serializer: how values become bytes; by default pickle.
     :param secret_key: a key, or a list of keys, to sign every value with.
-    :param options: further options of `file:`, such as sync="data".
+    :param options: further options of `file:`, such as sync="data", or layout="files" for a file for
+                    each entry, which is the default on network file systems only.
     """
 
     #: What temporary files of the original ended in.
@@ -91,6 +100,8 @@ class FileSystemCache(StoreCache):
         self._mode = 0o600 if mode is None else mode
         os.makedirs(self._path, exist_ok=True)
         options["mode"] = self._mode
+        if max_bytes is None and threshold:
+            max_bytes = min(max(threshold * _ENTRY_BYTES, _LEAST_BYTES), _MOST_BYTES)
         options["max_bytes"] = max_bytes
         traits = self._traits
         self._looked_at = None

@@ -16,6 +16,10 @@ void py_key_done(py_key *key) {
 /* The bytes of an object that has them, in place; else NULL, without an exception. */
 static const char *plain_bytes(PyObject *object, Py_ssize_t *ret_size) {
     if (PyUnicode_Check(object)) {
+        if (PyUnicode_IS_READY(object) && PyUnicode_IS_COMPACT_ASCII(object)) {
+            *ret_size = PyUnicode_GET_LENGTH(object);
+            return (const char *)PyUnicode_1BYTE_DATA(object);
+        }
         const char *text = PyUnicode_AsUTF8AndSize(object, ret_size);
         if (text == NULL) PyErr_Clear();
         return text;

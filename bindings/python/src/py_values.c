@@ -267,11 +267,31 @@ static PyObject *unpickle(py_state *st, const char *data, size_t size) {
     return value;
 }
 
+static bool is_ascii(const char *text, size_t size) {
+    uint64_t seen = 0, word;
+    size_t at = 0;
+    for (; at + sizeof word <= size; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        seen |= word;
+    }
+    for (; at < size; at++) seen |= (unsigned char)text[at];
+    return (seen & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* The decoder is for the texts that need it, and for those of one character, which it shares. */
+static PyObject *take_text(const char *text, size_t size) {
+    if (size < 2 || !is_ascii(text, size))
+        return PyUnicode_DecodeUTF8(text, (Py_ssize_t)size, "surrogatepass");
+    PyObject *made = PyUnicode_New((Py_ssize_t)size, 127);
+    if (made != NULL) memcpy(PyUnicode_1BYTE_DATA(made), text, size);
+    return made;
+}
+
 static PyObject *take_pickle(py_state *st, const char *data, size_t size) {
     const char *run = NULL;
     size_t run_size = 0;
     char kind = find_run(data, size, &run, &run_size);
-    if (kind == 'U') return PyUnicode_DecodeUTF8(run, (Py_ssize_t)run_size, "surrogatepass");
+    if (kind == 'U') return take_text(run, run_size);
     if (kind == 'B') return PyBytes_FromStringAndSize(run, (Py_ssize_t)run_size);
     if (size == 4 && data[0] == '\x80' && data[3] == '.') {
         if (data[2] == 'N') Py_RETURN_NONE;

@@ -169,6 +169,38 @@ def test_keys(cache):
     assert cache.set(key="k", value=1, timeout=5) and cache.get(key="k") == 1
 
 
+@pytest.mark.parametrize("layout", ["auto", "files", "segments"])
+def test_file_thresholds_are_exact(layout, tmp_path):
+    with jaycache.FileSystemCache(tmp_path, threshold=20, layout=layout) as cache:
+        assert cache.stats()["max_bytes"] == 64 << 20
+        for number in range(100):
+            assert cache.set(f"entry-{number}", number)
+            assert cache.stats()["items"] == min(number + 1, 21) == len(cache._list_dir())
+        assert cache.get(cache._fs_count_file) == 21
+        assert cache.get("entry-99") == 99
+    with jaycache.FileSystemCache(tmp_path, threshold=1000, layout=layout) as cache:
+        assert cache.stats()["max_bytes"] == 1000 * (256 << 10)
+        # What was evicted from the index of segments may be found in the log again.
+        assert cache.get("entry-99") == 99 and len(cache.keys()) >= 21
+    with jaycache.FileSystemCache(tmp_path, threshold=20, layout=layout) as cache:
+        assert cache.set("another", 1)
+        assert cache.stats()["items"] == len(cache.keys()) == 21
+    with jaycache.FileSystemCache(tmp_path / "mine", threshold=20, max_bytes=1 << 20) as cache:
+        assert cache.stats()["max_bytes"] == 1 << 20
+    with jaycache.FileSystemCache(tmp_path / "any", threshold=0) as cache:
+        assert cache.stats()["max_bytes"] == 1 << 30
+
+
+def test_few_entries_take_little_room(tmp_path):
+    with jaycache.FileSystemCache(tmp_path, threshold=20) as cache:
+        assert cache.set("large", b"x" * (8 << 20))
+        for _ in range(10):
+            assert cache.set("large", b"y" * (8 << 20))
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert sum(path.stat().st_blocks for path in files) * 512 < 80 << 20
+        assert cache.get("large") == b"y" * (8 << 20)
+
+
 def test_failures_have_their_classes():
     with pytest.raises(jaycache.CacheSchemeError) as error:
         Cache("nonsense:")

@@ -1,0 +1,24 @@
+"""Types of memcached_cache.py."""
+
+from typing import Any, Optional
+
+from .base import Prefix, Secret, Serializer, StoreCache, Timeout
+
+class MemcachedCache(StoreCache):
+    _client: Any
+    def __init__(
+        self,
+        servers: Any = ...,
+        default_timeout: Timeout = ...,
+        key_prefix: Prefix = ...,
+        ignore_delete_many_errors: bool = ...,
+        *,
+        serializer: Optional[Serializer] = ...,
+        secret_key: Secret = ...,
+        **options: Any,
+    ) -> None: ...
+    def import_preferred_memcache_lib(self, servers: Any) -> Any: ...
+    def _normalize_key(self, key: Any) -> Any: ...
+
+class GAEMemcachedCache(MemcachedCache):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...

@@ -1,0 +1,55 @@
+"""Types of redis_cache.py."""
+
+from typing import Any, Optional
+
+from .base import Prefix, Secret, Serializer, StoreCache, Timeout
+
+class RedisCache(StoreCache):
+    _client: Any
+    _read_client: Any
+    _write_client: Any
+    def __init__(
+        self,
+        host: Any = ...,
+        port: int = ...,
+        password: Optional[str] = ...,
+        db: int = ...,
+        default_timeout: Timeout = ...,
+        key_prefix: Prefix = ...,
+        ignore_delete_many_errors: bool = ...,
+        *,
+        serializer: Optional[Serializer] = ...,
+        secret_key: Secret = ...,
+        check_connection: bool = ...,
+        **kwargs: Any,
+    ) -> None: ...
+    def dump_object(self, value: Any) -> Any: ...
+    def load_object(self, value: Any) -> Any: ...
+
+class ValkeyCache(RedisCache): ...
+
+class RedisSentinelCache(RedisCache):
+    def __init__(
+        self,
+        sentinels: Any = ...,
+        master: Optional[str] = ...,
+        password: Optional[str] = ...,
+        db: int = ...,
+        default_timeout: Timeout = ...,
+        key_prefix: Prefix = ...,
+        *,
+        check_connection: bool = ...,
+        **kwargs: Any,
+    ) -> None: ...
+
+class RedisClusterCache(RedisCache):
+    def __init__(
+        self,
+        cluster: Any = ...,
+        password: str = ...,
+        default_timeout: Timeout = ...,
+        key_prefix: Prefix = ...,
+        *,
+        redis_url: Optional[str] = ...,
+        **kwargs: Any,
+    ) -> None: ...

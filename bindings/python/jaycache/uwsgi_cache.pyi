@@ -1,0 +1,10 @@
+"""Types of uwsgi_cache.py."""
+
+from typing import Any
+
+from .base import BaseCache, Timeout
+
+class UWSGICache(BaseCache):
+    serializer: Any
+    cache: str
+    def __init__(self, default_timeout: Timeout = ..., cache: str = ...) -> None: ...
