@@ -2,7 +2,7 @@
 
 from typing import Any, Optional
 
-from .base import Prefix, Secret, Serializer, StoreCache, Timeout
+from .base import Key, Prefix, Secret, Serializer, StoreCache, Timeout
 
 class MemcachedCache(StoreCache):
     _client: Any
@@ -17,6 +17,7 @@ class MemcachedCache(StoreCache):
         secret_key: Secret = ...,
         **options: Any,
     ) -> None: ...
+    def has(self, key: Key) -> bool: ...
     def import_preferred_memcache_lib(self, servers: Any) -> Any: ...
     def _normalize_key(self, key: Any) -> Any: ...
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Optional
 
-from .base import Prefix, Secret, Serializer, StoreCache, Timeout
+from .base import Key, Prefix, Secret, Serializer, StoreCache, Timeout
 
 class RedisCache(StoreCache):
     _client: Any
@@ -23,6 +23,7 @@ class RedisCache(StoreCache):
         check_connection: bool = ...,
         **kwargs: Any,
     ) -> None: ...
+    def has(self, key: Key) -> bool: ...
     def dump_object(self, value: Any) -> Any: ...
     def load_object(self, value: Any) -> Any: ...
 

@@ -368,16 +368,18 @@ static PyObject *store_stats(PyObject *object, PyObject *unused) {
 }
 
 PyMethodDef py_batch_methods[] = {
+    PY_METHOD("get_many", store_get_many,
+              "get_many($self, *keys)\n--\n\nThe values of many keys as a list, None for those "
+              "that are not "
+              "there; one round trip to a server.\n\n:param keys: the keys."),
     PY_METHOD(
-        "get_many", store_get_many,
-        "get_many(*keys)\n--\n\nThe values of many keys as a list, None for those that are not "
-        "there; one round trip to a server.\n\n:param keys: the keys."),
-    PY_METHOD("set_many", store_set_many,
-              "set_many(mapping, timeout=None)\n--\n\nStore many values.\n\n:param mapping: a "
-              "mapping, or pairs of key and value.\n:param timeout: as in set, for all of them.\n"
-              ":returns: a list of the keys that were stored."),
+        "set_many", store_set_many,
+        "set_many($self, mapping, timeout=None)\n--\n\nStore many values.\n\n:param mapping: a "
+        "mapping, or pairs of key and value.\n:param timeout: as in set, for all of them.\n"
+        ":returns: a list of the keys that were stored."),
     PY_METHOD("delete_many", store_delete_many,
-              "delete_many(*keys)\n--\n\nRemove many entries. Returns a list of the keys that were "
+              "delete_many($self, *keys)\n--\n\nRemove many entries. Returns a list of the keys "
+              "that were "
               "removed."),
     {"stats", store_stats, METH_NOARGS,
      "stats($self)\n--\n\nThe statistics of the cache, by name; -1: it does not know."},

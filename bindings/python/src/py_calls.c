@@ -401,9 +401,10 @@ static PyObject *store_clear(PyObject *object, PyObject *unused) {
 }
 
 PyMethodDef py_call_methods[] = {
-    PY_METHOD("get", store_get,
-              "get(key)\n--\n\nLook a key up. Returns its value, or None when it is not there.\n\n"
-              ":param key: the key, a text or bytes."),
+    PY_METHOD(
+        "get", store_get,
+        "get($self, key)\n--\n\nLook a key up. Returns its value, or None when it is not there.\n\n"
+        ":param key: the key, a text or bytes."),
     {"gets", store_gets, METH_O,
      "gets($self, key, /)\n--\n\nLook a key up for a later cas. Returns (value, version), or "
      "(None, "
@@ -414,34 +415,37 @@ PyMethodDef py_call_methods[] = {
      "ttl($self, key, /)\n--\n\nSeconds that an entry has left: inf if it never expires, None if "
      "it "
      "is not there."},
-    PY_METHOD("set", store_set,
-              "set(key, value, timeout=None)\n--\n\nStore a value, whether or not the key is "
-              "there.\n\n:param key: the key.\n:param value: the value.\n:param timeout: seconds "
-              "until it expires; 0: never; None: default_timeout.\n:returns: True, or False if the "
-              "store failed."),
     PY_METHOD(
-        "add", store_add,
-        "add(key, value, timeout=None)\n--\n\nAs set, but only if the key is not there: False "
-        "if it is."),
-    PY_METHOD("replace", store_replace,
-              "replace(key, value, timeout=None)\n--\n\nAs set, but only if the key is there."),
+        "set", store_set,
+        "set($self, key, value, timeout=None)\n--\n\nStore a value, whether or not the key is "
+        "there.\n\n:param key: the key.\n:param value: the value.\n:param timeout: seconds "
+        "until it expires; 0: never; None: default_timeout.\n:returns: True, or False if the "
+        "store failed."),
+    PY_METHOD("add", store_add,
+              "add($self, key, value, timeout=None)\n--\n\nAs set, but only if the key is not "
+              "there: False "
+              "if it is."),
     PY_METHOD(
-        "cas", store_cas,
-        "cas(key, value, version, timeout=None)\n--\n\nAs set, but only if the entry is as it "
-        "was when gets gave `version`."),
+        "replace", store_replace,
+        "replace($self, key, value, timeout=None)\n--\n\nAs set, but only if the key is there."),
+    PY_METHOD("cas", store_cas,
+              "cas($self, key, value, version, timeout=None)\n--\n\nAs set, but only if the entry "
+              "is as it "
+              "was when gets gave `version`."),
     PY_METHOD("delete", store_delete,
-              "delete(key)\n--\n\nRemove an entry. Returns whether it was there."),
+              "delete($self, key)\n--\n\nRemove an entry. Returns whether it was there."),
+    PY_METHOD("touch", store_touch,
+              "touch($self, key, timeout=None)\n--\n\nGive an entry a new time to live, in "
+              "seconds. Returns "
+              "whether it was there."),
+    PY_METHOD("inc", store_inc,
+              "inc($self, key, delta=1)\n--\n\nAdd to a number, atomically. A missing one becomes "
+              "`delta`. "
+              "Returns the new value."),
     PY_METHOD(
-        "touch", store_touch,
-        "touch(key, timeout=None)\n--\n\nGive an entry a new time to live, in seconds. Returns "
-        "whether it was there."),
-    PY_METHOD(
-        "inc", store_inc,
-        "inc(key, delta=1)\n--\n\nAdd to a number, atomically. A missing one becomes `delta`. "
-        "Returns the new value."),
-    PY_METHOD("dec", store_dec,
-              "dec(key, delta=1)\n--\n\nSubtract from a number, atomically. A missing one becomes "
-              "-delta. Returns the new value."),
+        "dec", store_dec,
+        "dec($self, key, delta=1)\n--\n\nSubtract from a number, atomically. A missing one becomes "
+        "-delta. Returns the new value."),
     {"clear", store_clear, METH_NOARGS, "clear($self)\n--\n\nRemove every entry. Returns True."},
     {NULL, NULL, 0, NULL},
 };

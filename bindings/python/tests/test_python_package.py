@@ -60,6 +60,16 @@ def test_types_are_declared(tmp_path):
     environment = dict(os.environ, MYPYPATH=package)
     check = [sys.executable, "-m", "mypy", "--cache-dir=/dev/null", "--follow-imports=silent", "-c"]
     begin = "import jaycache\nc = jaycache.SimpleCache()\n"
+    classes = "d: int = jaycache.FileSystemCache(1)"
+    refused = subprocess.run(
+        [*check, begin + classes],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert refused.returncode == 1 and "FileSystemCache" in refused.stdout, refused.stdout
     run([*check, begin + "b: bool = c.set('a', 1)"], cwd=tmp_path, env=environment)
     wrong = subprocess.run(
         [*check, begin + "b: bool = c.get_view('a')"],
@@ -70,3 +80,30 @@ def test_types_are_declared(tmp_path):
         timeout=200,
     )
     assert wrong.returncode == 1 and "memoryview" in wrong.stdout, wrong.stdout + wrong.stderr
+
+
+#: Names for types, and methods that hand over what they are given.
+ONLY_IN_STUBS = """
+jaycache\\.(base|_jaycache)\\.(Key|Pairs|Prefix|Secret|Serializer|Timeout)
+jaycache\\.(aio\\.)?AsyncCache\\.(clear|keys|stats)
+"""
+
+
+def test_stubs_say_what_is_there(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    import jaycache
+
+    package = os.path.dirname(os.path.abspath(jaycache.__file__))
+    place = tmp_path / "jaycache"
+    place.mkdir()
+    # Without contrib: its modules need the types of Flask-Caching and of Django.
+    for name in os.listdir(package):
+        if name.endswith((".py", ".pyi", ".so")):
+            (place / name).symlink_to(os.path.realpath(os.path.join(package, name)))
+    stubs = {name[:-1] for name in os.listdir(place) if name.endswith(".pyi")}
+    without = {"__main__.py", "clockmodule.py"}
+    assert {name for name in os.listdir(place) if name.endswith(".py")} - without <= stubs
+    (tmp_path / "allowed").write_text(ONLY_IN_STUBS)
+    environment = dict(os.environ, MYPYPATH=str(tmp_path), PYTHONPATH=str(tmp_path))
+    words = ["--ignore-missing-stub", "--ignore-unused-allowlist", "--concise", "--allowlist", "allowed"]
+    run([sys.executable, "-m", "mypy.stubtest", *words, "jaycache"], cwd=tmp_path, env=environment)
