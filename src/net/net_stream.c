@@ -148,7 +148,7 @@ static bool adopt_socket(int fd) {
     int type = 0;
     socklen_t size = sizeof type;
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) return false;
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t peer_size = sizeof peer;
     if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0) return false;
     if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) set_tcp_options(fd);

@@ -18,7 +18,7 @@
 #include "os/file_ops.h"
 
 enum { NODES_MAX = 4096, NAMES_MAX = 2048, SECTOR = 512, ROOT = 0, NONE = -1 };
-#define FILE_MAX ((size_t)1 << 20)
+#define FILE_MAX (4 << 20)
 
 enum change_kind {
     CREATE, /* of a file or a folder: `node` gets a name in `folder` */
@@ -359,26 +359,38 @@ static size_t size_after(const change *c, size_t size) {
     return c->at + c->size > size ? (size_t)c->at + c->size : size;
 }
 
-/* Puts together what a file holds. Returns its length. */
-static size_t fill(disk *d, int file, unsigned char *content) {
-    static size_t sector_end[FILE_MAX / SECTOR + 1];
-    size_t synced = 0, size = 0, whole_size = 0, most = 0;
+/* How far a file's bytes may reach; the number of its last sync goes to *ret_synced. */
+static size_t reach(const disk *d, int file, size_t *ret_synced) {
+    size_t most = 0;
     for (size_t i = 0; i < d->count; i++) {
         const change *c = &changes[i];
         if (c->node != file) continue;
-        if (c->kind == SYNC) synced = i;
-        if (c->kind == WRITE && c->at + c->size > most) most = (size_t)c->at + c->size;
-        if (c->kind == TRUNCATE && c->at > most) most = (size_t)c->at;
+        if (c->kind == SYNC) *ret_synced = i;
+        size_t end = c->kind == WRITE ? (size_t)c->at + c->size : (size_t)c->at;
+        if ((c->kind == WRITE || c->kind == TRUNCATE) && end > most) most = end;
     }
     assert_true(most <= FILE_MAX);
-    /* Of what was not synced: nothing, everything, so much, or each sector as it likes. */
+    return most;
+}
+
+/* Up to which change each sector has come, and (the result) the length. Of what was not synced:
+ * nothing, everything, so much, or each sector as it likes. */
+static size_t choose_extent(disk *d, size_t synced, size_t sectors, size_t *sector_end) {
     size_t manner = choose(d, 0, 3);
     size_t common_end = choose(d, synced, d->count);
     if (manner == 0) common_end = synced;
     if (manner == 1 || d->is_all) common_end = d->count;
-    for (size_t i = 0; i <= most / SECTOR; i++)
-        sector_end[i] = manner == 3 && !d->is_all ? choose(d, synced, d->count) : common_end;
-    size_t size_end = manner == 3 && !d->is_all ? choose(d, synced, d->count) : common_end;
+    bool is_each = manner == 3 && !d->is_all;
+    for (size_t i = 0; i < sectors; i++)
+        sector_end[i] = is_each ? choose(d, synced, d->count) : common_end;
+    return is_each ? choose(d, synced, d->count) : common_end;
+}
+
+/* Puts together what a file holds. Returns its length. */
+static size_t fill(disk *d, int file, unsigned char *content) {
+    static size_t sector_end[FILE_MAX / SECTOR + 1];
+    size_t synced = 0, size = 0, whole_size = 0, most = reach(d, file, &synced);
+    size_t size_end = choose_extent(d, synced, most / SECTOR + 1, sector_end);
     memset(content, 0, most);
     for (size_t i = 0; i < d->count; i++) {
         const change *c = &changes[i];

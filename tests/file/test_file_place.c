@@ -107,6 +107,10 @@ static void what_it_refuses(void **state) {
     assert_int_equal(jay_open("memory:", NULL, &memory, NULL), JAY_OK);
     assert_int_equal(jay_file_path(memory, "k", 1, &place, size, &error), JAY_E_UNSUPPORTED);
     assert_holds(error.message, "memory");
+    jay_cache *segments = file_must_open("segments", "layout=segments");
+    assert_int_equal(jay_file_path(segments, "k", 1, &place, size, &error), JAY_E_UNSUPPORTED);
+    assert_holds(error.message, "layout=files");
+    assert_int_equal(jay_close(segments), JAY_OK);
     assert_int_equal(jay_close(memory), JAY_OK);
     assert_int_equal(place.fd, -7);
     jay_stats stats;
@@ -165,7 +169,7 @@ static void it_stays_what_it_was(void **state) {
     set("key", 'a');
     set("key", 'b'); /* so that there is a spare */
     jay_file_place first = take("key"), again = take("key");
-    for (char letter = 'c'; letter < 'k'; letter++) set("key", letter);
+    for (int i = 0; i < 8; i++) set("key", (char)('c' + i));
     expect_held(&first, 'b');
     expect_held(&again, 'b');
     jay_file_place second = take("key");

@@ -41,7 +41,8 @@ static size_t make_key(int key, char ret_text[32]) {
 
 typedef struct call {
     int key;
-    int number; /* 0: the key is removed */
+    int number;   /* 0: the key is removed */
+    bool is_idle; /* there was nothing to remove: what made it so is another call's promise */
     size_t begin;
     size_t end; /* changes on the disk, before and after */
 } call;
@@ -56,10 +57,12 @@ static void work(jay_cache *cache, int from, int to, uint64_t *random) {
         c->number = unit_next(random) % 6 == 0 ? 0 : i + 1;
         size_t key_size = make_key(c->key, text);
         c->begin = power_count();
+        c->is_idle = false;
         int status;
         if (c->number == 0) {
             status = jay_delete(cache, text, key_size, NULL);
             assert_true(status == JAY_OK || status == JAY_MISS);
+            c->is_idle = status == JAY_MISS;
         } else {
             size_t size = make_value(c->key, c->number, value);
             jay_error error = {.message = ""};
@@ -92,7 +95,7 @@ static void last_calls(const finding *f, int key, const call **ret_done, const c
     for (int i = 0; i < CALLS; i++) {
         const call *c = &calls[i];
         if (c->key != key) continue;
-        if (i >= f->durable_from && c->end <= f->count) *ret_done = c;
+        if (i >= f->durable_from && !c->is_idle && c->end <= f->count) *ret_done = c;
         if (c->begin < f->count && c->end > f->count) *ret_open = c;
     }
 }
@@ -119,6 +122,8 @@ static void check_key(const finding *f, jay_cache *cache, int key) {
     jay_value_release(&view);
     last_calls(f, key, &done, &at_work);
     if (at_work != NULL && number == at_work->number) return;
+    /* In a log, a record that came in part stands for a change of which nobody knows. */
+    if (at_work != NULL && number == 0 && strstr(layout, "layout=segments") != NULL) return;
     if (done != NULL && number != done->number)
         wrong(f, key, number == 0 ? "a value that was stored is lost" : "an old value is back");
 }
@@ -213,6 +218,12 @@ static void what_is_synced_survives(void **state) {
     try_out("sync=data", "sync=data", 0, 2002);
 }
 
+/* Also where folders were there that nobody had synced. */
+static void what_is_synced_survives_beside_what_is_not(void **state) {
+    (void)state;
+    try_out("sync=none", "sync=data", CALLS / 2, 4004);
+}
+
 /* Entries are evicted all the time, and their files handed over from folder to folder. */
 static void evicted_files_are_mistaken_for_nothing(void **state) {
     (void)state;
@@ -223,6 +234,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_synced_is_whole_or_a_miss),
         cmocka_unit_test(what_is_synced_survives),
+        cmocka_unit_test(what_is_synced_survives_beside_what_is_not),
         cmocka_unit_test(evicted_files_are_mistaken_for_nothing),
     };
     if (argc > 1) layout = argv[1];

@@ -222,6 +222,7 @@ static bool join_anew(jayi_dir *dir) {
     replace_fd(dir->root_fd, root_fd);
     replace_fd(dir->lock_fd, claim.lock_fd);
     replace_fd(dir->table_fd, claim.table_fd);
+    for (uint32_t i = 0; i < JAYI_LEAVES / 64; i++) atomic_store(&dir->named_leaves[i], 0);
     dir->root_id = id;
     dir->marker_id = claim.marker_id;
     dir->is_closed = is_closed(&st, claim.mode);

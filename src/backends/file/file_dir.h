@@ -112,6 +112,8 @@ typedef struct jayi_dir {
     _Atomic uint64_t seed;
     _Atomic int64_t looked_ms;
     jayi_dir_local *local;
+    /* Leaves whose names are known to be on the disk, a bit each: of sync=data. */
+    _Atomic uint64_t named_leaves[JAYI_LEAVES / 64];
     enum jayi_layout layout;
     /* Of layout=segments: */
     struct jayi_store *_Atomic store; /* seg_store.h */

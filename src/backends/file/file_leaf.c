@@ -85,9 +85,6 @@ static int make_folder(const jay_backend *backend, int parent_fd, const char *na
     struct stat st;
     bool is_bad = fd >= 0 && is_new && jayi_files.stat(fd, &st) == 0 &&
                   (st.st_mode & 07777) != mode && jayi_files.set_mode(fd, mode) != 0;
-    /* A folder that does not survive would take a synced entry with it. */
-    if (fd >= 0 && !is_bad && is_new && backend->is_synced)
-        is_bad = jayi_files.sync(parent_fd) != 0;
     if (!is_bad) return fd;
     int saved = errno;
     jayi_files.close(fd);
@@ -106,12 +103,38 @@ static int make_leaf(const jay_backend *backend, const char path[4]) {
     return fd;
 }
 
+/* Sees to it that a leaf's name, which others may have made, is on the disk: a folder that does not
+ * survive a power failure would take synced entries with it. 0, or -1 and errno. */
+static int keep_name(const jay_backend *backend, uint32_t leaf, const char path[4]) {
+    _Atomic uint64_t *word = &backend->dir->named_leaves[leaf / 64];
+    uint64_t bit = UINT64_C(1) << leaf % 64;
+    if (atomic_load(word) & bit) return 0;
+    char upper[2] = {path[0], '\0'};
+    int fd = jayi_files.open(backend->dir->root_fd, upper, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0) return -1;
+    bool is_kept = jayi_files.sync(fd) == 0 && jayi_files.sync(backend->dir->root_fd) == 0;
+    int saved = errno;
+    jayi_files.close(fd);
+    errno = saved;
+    if (is_kept) atomic_fetch_or(word, bit);
+    return is_kept ? 0 : -1;
+}
+
 int jayi_leaf_open(const jay_backend *backend, uint32_t leaf, bool may_make, int *ret_fd,
                    jay_error *error) {
     char path[4];
     jayi_leaf_path(leaf, path);
     int fd = jayi_files.open(backend->dir->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0 && errno == ENOENT && may_make) fd = make_leaf(backend, path);
+    if (fd < 0 && errno == ENOENT && may_make) {
+        atomic_fetch_and(&backend->dir->named_leaves[leaf / 64], ~(UINT64_C(1) << leaf % 64));
+        fd = make_leaf(backend, path);
+    }
+    if (fd >= 0 && may_make && backend->is_synced && keep_name(backend, leaf, path) != 0) {
+        int saved = errno;
+        jayi_files.close(fd);
+        errno = saved;
+        return jayi_file_failed("sync", backend->dir->path, error);
+    }
     if (fd < 0 && errno == ENOENT) return JAY_MISS;
     if (fd < 0) {
         int saved = errno;

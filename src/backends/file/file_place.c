@@ -166,6 +166,11 @@ static int look(const jay_backend *backend, const void *key, size_t key_size,
 
 int jayi_file_place(jay_backend *backend, const void *key, size_t key_size,
                     jay_file_place *ret_place, jay_error *error) {
+    if (backend->dir->layout == JAYI_LAYOUT_SEGMENTS)
+        return jay_error_set(error, JAY_E_UNSUPPORTED, 0,
+                             "%s keeps many entries in one file; make it anew with layout=files "
+                             "for files to give out",
+                             backend->dir->path);
     memset(ret_place, 0, sizeof *ret_place);
     int status = look(backend, key, key_size, ret_place, error);
     if (status == JAY_MISS && jayi_dir_look(backend->dir, false))

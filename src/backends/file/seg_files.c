@@ -176,7 +176,7 @@ static bool is_resident(int fd, size_t size) {
 
 void jayi_segment_spare(jayi_store *store, uint32_t serial) {
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
-    jayi_held held;
+    jayi_held held = {0};
     jayi_segment_name(serial, name);
     bool is_kept = false;
     if (jayi_segment_hold(store, serial, &held, NULL) == JAY_OK) {
@@ -218,7 +218,7 @@ void jayi_segment_drop_spare(jayi_store *store) {
 
 void jayi_segment_unlink(jayi_store *store, uint32_t serial) {
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
-    jayi_held held;
+    jayi_held held = {0};
     jayi_segment_name(serial, name);
     if (jayi_segment_hold(store, serial, &held, NULL) == JAY_OK) {
         /* Others may have it open for long, and its blocks with it. They then find nothing, and

@@ -432,7 +432,7 @@ static int join(jayi_dir *dir, bool remakes, jay_error *error) {
     if (status != JAY_OK) return status;
     status = join_locked(dir, remakes, &store, &most, error);
     jayi_claim_unlock(dir->lock_fd);
-    if (status != JAY_OK) return status;
+    if (status != JAY_OK || store == NULL) return status;
     store->index_most = most;
     uint64_t disk = disk_bytes(dir->root_fd), taken = store->mapped_bytes + DISK_SPARED;
     store->disk_bytes = disk > taken ? disk - taken : 0;
