@@ -29,7 +29,6 @@ set(JAYCACHE_SOURCES
     backends/file/seg_walk.c
     backends/file/seg_write.c
     backends/memcached/mc_batch.c
-    backends/memcached/mc_blocks.c
     backends/memcached/mc_call.c
     backends/memcached/mc_counter.c
     backends/memcached/mc_envelope.c
@@ -103,6 +102,7 @@ set(JAYCACHE_SOURCES
     os/pages.c
     os/random.c
     os/real_clock.c
+    util/blocks.c
     util/decimal.c
     util/digest.c
     util/memory.c

@@ -551,14 +551,15 @@ int jayi_link_read(jayi_link *link, void *to, size_t size, int64_t deadline_ms, 
     /* A whole reply lies in a seat at once: there is no more of it. */
     if (size > 0 && link->is_seat) return jayi_ride_fill(link, deadline_ms, error);
     while (size > 0) {
-        ssize_t got = jayi_stream_read(&link->stream, at, size);
-        if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
+        size_t got = 0;
+        int status = jayi_link_read_now(link, at, size, &got, error);
+        if (status != JAY_OK) return status;
         /* Bytes that keep dripping do not move the deadline. */
-        if ((got == JAYI_IO_AGAIN && !jayi_stream_wait(&link->stream, POLLIN, deadline_ms)) ||
+        if ((got == 0 && !jayi_stream_wait(&link->stream, POLLIN, deadline_ms)) ||
             jayi_clock_coarse_ms() >= deadline_ms)
             return jayi_link_late(link, error);
         at += got;
-        size -= (size_t)got;
+        size -= got;
     }
     return JAY_OK;
 }

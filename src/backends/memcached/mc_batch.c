@@ -83,7 +83,7 @@ static void deal(const mc_batch *batch, workspace *space, int64_t now_ms) {
 static void forget(const mc_batch *batch, const mc_lane *lane) {
     for (uint32_t i = lane->first; i != MC_NO_ITEM; i = batch->next[i]) {
         if (batch->kind == MC_GET && batch->statuses[i] == JAY_OK && batch->values[i].pin != NULL) {
-            jayi_mc_block_release(&batch->backend->blocks, batch->values[i].pin);
+            jayi_block_release(&batch->backend->blocks, batch->values[i].pin);
             batch->values[i] = (jay_value)JAY_VALUE_INIT;
         }
         batch->statuses[i] = JAY_OK;

@@ -78,7 +78,7 @@ static int check_settled(mc_call *call, const mc_found *found) {
     if (status != JAY_OK) return status;
     bool is_same = again.cas == found->cas && again.size == found->size &&
                    memcmp(again.data, found->data, again.size) == 0;
-    jayi_mc_block_release(&call->backend->blocks, again.block);
+    jayi_block_release(&call->backend->blocks, again.block);
     return is_same ? JAY_OK : JAY_CHANGED;
 }
 
@@ -129,7 +129,7 @@ int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t 
         status = jayi_mc_find(&call, " v f c t", &found);
         if (status == JAY_OK) {
             status = change(&call, &found, delta, ret_number);
-            jayi_mc_block_release(&backend->blocks, found.block);
+            jayi_block_release(&backend->blocks, found.block);
         } else if (status == JAY_MISS) {
             status = create(&call, delta, ttl_ms, ret_number);
         }

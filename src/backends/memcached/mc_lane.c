@@ -46,7 +46,7 @@ static void set_status(const mc_batch *batch, mc_lane *lane, uint32_t item, int 
 void jayi_mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status) {
     if (lane->link != NULL) jayi_link_discard(lane->link, status);
     lane->link = NULL;
-    jayi_mc_block_release(&batch->backend->blocks, lane->block);
+    jayi_block_release(&batch->backend->blocks, lane->block);
     lane->block = NULL;
     for (uint32_t i = lane->to_reply; i != MC_NO_ITEM; i = batch->next[i])
         set_status(batch, lane, i, status);
@@ -217,7 +217,7 @@ static void finish_value(const mc_batch *batch, mc_lane *lane) {
         value->pin = found.block;
         value->reserved[0] = found.flags;
     } else {
-        jayi_mc_block_release(&batch->backend->blocks, found.block);
+        jayi_block_release(&batch->backend->blocks, found.block);
     }
     lane->awaits_end = (batch->marks[item] & MC_MARK_LAST) != 0;
     hear(batch, lane, status);
@@ -255,7 +255,7 @@ static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
 static int begin_value(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
     if (reply->value_size > MC_VALUE_MAX) return garbled(lane);
     size_t size = (size_t)reply->value_size;
-    lane->block = jayi_mc_block_acquire(&batch->backend->blocks, size + 1);
+    lane->block = jayi_block_acquire(&batch->backend->blocks, size + 1);
     if (lane->block == NULL)
         return jay_error_set(&lane->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
                              size);

@@ -24,7 +24,7 @@ int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
 }
 
 void jayi_mc_release(jay_backend *backend, jay_value *value) {
-    jayi_mc_block_release(&backend->blocks, value->pin);
+    jayi_block_release(&backend->blocks, value->pin);
 }
 
 /* An envelope must be read whole before it is known where the value is. */
@@ -38,7 +38,7 @@ static int get_enveloped(mc_call *call, void *buffer, size_t capacity, size_t *r
     } else if (found.size > 0) {
         memcpy(buffer, found.data, found.size);
     }
-    jayi_mc_block_release(&call->backend->blocks, found.block);
+    jayi_block_release(&call->backend->blocks, found.block);
     return status;
 }
 
@@ -96,7 +96,7 @@ static int find_ttl(mc_call *call, const jayi_mc_reply *reply, int64_t *ret_ttl_
         int status = jayi_mc_find(call, " v f", &found);
         if (status != JAY_OK) return status;
         if (found.deadline_ms != 0) ttl_ms = found.deadline_ms - jayi_clock_real_ms();
-        jayi_mc_block_release(&call->backend->blocks, found.block);
+        jayi_block_release(&call->backend->blocks, found.block);
         if (found.deadline_ms != 0 && ttl_ms < 1) return JAY_MISS;
     }
     *ret_ttl_ms = ttl_ms;
@@ -194,7 +194,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
         if (status != JAY_OK) return status;
         if (!is_far && found.deadline_ms == 0 && found.envelope.stamp == 0) {
             /* The server has done it all. */
-            jayi_mc_block_release(&call->backend->blocks, found.block);
+            jayi_block_release(&call->backend->blocks, found.block);
             return JAY_OK;
         }
         jay_write write = {.struct_size = sizeof write,
@@ -205,7 +205,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
                            .version = found.cas,
                            .flags = found.flags};
         status = jayi_mc_put(call, &write);
-        jayi_mc_block_release(&call->backend->blocks, found.block);
+        jayi_block_release(&call->backend->blocks, found.block);
         if (status != JAY_CHANGED) return status;
     }
     return jay_error_set(call->error, JAY_E_BUSY, 0, "the entry kept changing");

@@ -100,10 +100,10 @@ static int take_part(mc_call *call, char *to, size_t size) {
 }
 
 int jayi_mc_gather(mc_call *call, mc_found *found) {
-    mc_blocks *blocks = &call->backend->blocks;
+    jayi_blocks *blocks = &call->backend->blocks;
     size_t most = part_size_of(call->backend), size = (size_t)found->envelope.value_size;
     if (call->backend->item_max == 0 || found->envelope.value_size > MC_VALUE_MAX) return JAY_MISS;
-    char *block = jayi_mc_block_acquire(blocks, size + 1);
+    char *block = jayi_block_acquire(blocks, size + 1);
     if (block == NULL)
         return jay_error_set(call->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
                              size);
@@ -117,11 +117,11 @@ int jayi_mc_gather(mc_call *call, mc_found *found) {
     }
     name_entry(call);
     if (status != JAY_OK) {
-        jayi_mc_block_release(blocks, block);
+        jayi_block_release(blocks, block);
         return status;
     }
     block[size] = '\0';
-    jayi_mc_block_release(blocks, found->block);
+    jayi_block_release(blocks, found->block);
     found->block = block;
     found->data = block;
     found->size = size;

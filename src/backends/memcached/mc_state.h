@@ -18,11 +18,11 @@
 
 #include <jaycache/backend.h>
 
-#include "backends/memcached/mc_blocks.h"
 #include "backends/memcached/mc_envelope.h"
 #include "backends/memcached/mc_ring.h"
 #include "net/net_pool.h"
 #include "net/net_tls.h"
+#include "util/blocks.h"
 #include "wire/memcached_meta.h"
 
 #define MC_VALUE_MAX ((uint64_t)1 << 30) /* no server holds more in one item */
@@ -43,7 +43,7 @@ struct jay_backend {
     size_t ready_count; /* servers that have been initialised */
     mc_server *servers;
     mc_ring ring;
-    mc_blocks blocks;
+    jayi_blocks blocks;
     jayi_tls *tls;
     char *login;             /* "user password", or NULL */
     jay_login_fn *ask_login; /* goes before that; NULL: none */

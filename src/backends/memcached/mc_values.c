@@ -66,9 +66,9 @@ int jayi_mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay
 
 /* Reads a value that a reply has announced into a new block, and opens it. */
 static int take_found(mc_call *call, const jayi_mc_reply *reply, mc_found *ret_found) {
-    mc_blocks *blocks = &call->backend->blocks;
+    jayi_blocks *blocks = &call->backend->blocks;
     size_t size = (size_t)reply->value_size;
-    mc_found found = {.block = jayi_mc_block_acquire(blocks, size + 1),
+    mc_found found = {.block = jayi_block_acquire(blocks, size + 1),
                       .size = size,
                       .flags = reply->flags,
                       .cas = reply->cas != 0 ? reply->cas : 1,
@@ -91,7 +91,7 @@ static int take_found(mc_call *call, const jayi_mc_reply *reply, mc_found *ret_f
     if (status == JAY_OK) {
         *ret_found = found;
     } else {
-        jayi_mc_block_release(blocks, found.block);
+        jayi_block_release(blocks, found.block);
     }
     return status;
 }

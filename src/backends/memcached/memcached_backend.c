@@ -165,7 +165,7 @@ static int close_backend(jay_backend *backend) {
     jay_allocator allocator = backend->allocator;
     for (size_t i = 0; i < backend->ready_count; i++) jayi_pool_deinit(&backend->servers[i].pool);
     jayi_mc_ring_deinit(&backend->ring, &allocator);
-    jayi_mc_blocks_deinit(&backend->blocks);
+    jayi_blocks_deinit(&backend->blocks);
     jayi_tls_destroy(backend->tls);
     jayi_free(&allocator, backend->servers);
     jayi_free(&allocator, backend->addresses);
@@ -212,7 +212,7 @@ static int open_backend(const jay_backend_config *config, jay_backend **ret_back
     jay_backend *backend = jayi_calloc(&config->allocator, 1, sizeof *backend);
     if (backend == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a handle");
     backend->allocator = config->allocator;
-    jayi_mc_blocks_init(&backend->blocks, &backend->allocator);
+    jayi_blocks_init(&backend->blocks, &backend->allocator);
     bool has_tls = strcmp(config->scheme, "memcacheds") == 0;
     int status = init_backend(config, backend, has_tls, error);
     if (status == JAY_OK) {

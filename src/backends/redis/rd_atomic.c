@@ -143,7 +143,7 @@ static int compare(rd_call *call, jay_bytes key, uint64_t version, char *digits)
         jayi_sha1(block, (size_t)head.number, digest);
         jayi_digest_text(digest, sizeof digest, digits);
     }
-    jayi_free(&call->backend->allocator, block);
+    jayi_block_release(&call->backend->blocks, block);
     return is_same ? JAY_OK : JAY_CHANGED;
 }
 

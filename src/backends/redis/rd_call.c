@@ -212,7 +212,7 @@ int jayi_rd_skip_reply(rd_call *call, const jayi_resp_head *head) {
 int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_block) {
     size_t size = (size_t)head->number;
     if ((uint64_t)head->number > 2 * RD_VALUE_MAX) return jayi_rd_garbled(call);
-    char *block = jayi_alloc(&call->backend->allocator, size + 1);
+    char *block = jayi_block_acquire(&call->backend->blocks, size + 1);
     if (block == NULL) {
         /* The value is read all the same, so that the connection can be kept. */
         int skipped = jayi_rd_skip(call, head);
@@ -222,7 +222,7 @@ int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_blo
     }
     int status = jayi_rd_take(call, head, block);
     if (status != JAY_OK) {
-        jayi_free(&call->backend->allocator, block);
+        jayi_block_release(&call->backend->blocks, block);
         return status;
     }
     block[size] = '\0';

@@ -46,7 +46,7 @@ int jayi_rd_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
 }
 
 void jayi_rd_release(jay_backend *backend, jay_value *value) {
-    jayi_free(&backend->allocator, value->pin);
+    jayi_block_release(&backend->blocks, value->pin);
 }
 
 int jayi_rd_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,

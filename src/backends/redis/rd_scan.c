@@ -278,7 +278,7 @@ static bool is_moving(rd_node *node) {
     call.is_clean = call.is_clean || status == JAY_OK;
     status = jayi_rd_end(&call, status);
     bool result = status != JAY_OK || text == NULL || strstr(text, " [") != NULL;
-    jayi_free(&node->backend->allocator, text);
+    jayi_block_release(&node->backend->blocks, text);
     return result;
 }
 
@@ -453,7 +453,7 @@ static int read_info(rd_call *call, jay_stats *stats) {
     add_number(&stats->evictions, info_number(info, "evicted_keys:"));
     add_number(&stats->expiries, info_number(info, "expired_keys:"));
     add_number(&stats->max_bytes, info_number(info, "maxmemory:"));
-    jayi_free(&call->backend->allocator, info);
+    jayi_block_release(&call->backend->blocks, info);
     return JAY_OK;
 }
 

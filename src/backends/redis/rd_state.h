@@ -15,6 +15,7 @@
 
 #include "net/net_pool.h"
 #include "net/net_tls.h"
+#include "util/blocks.h"
 #include "util/hash.h"
 #include "wire/resp.h"
 
@@ -69,6 +70,7 @@ typedef struct rd_nodes {
 
 struct jay_backend {
     jay_allocator allocator;
+    jayi_blocks blocks; /* of values */
     enum rd_layout layout;
     jayi_address *addresses; /* the server, or seeds of a cluster, or sentinels */
     size_t address_count;

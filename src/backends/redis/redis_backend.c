@@ -283,6 +283,7 @@ static int close_backend(jay_backend *backend) {
     jay_allocator allocator = backend->allocator;
     if (backend->has_nodes) jayi_rd_nodes_deinit(backend);
     jayi_rd_node_destroy(backend->server);
+    jayi_blocks_deinit(&backend->blocks);
     jayi_free(&allocator, backend->seeds);
     jayi_tls_destroy(backend->tls);
     jayi_free(&allocator, backend->addresses);
@@ -301,6 +302,7 @@ static int open_backend(const jay_backend_config *config, jay_backend **ret_back
     jay_backend *backend = jayi_calloc(&config->allocator, 1, sizeof *backend);
     if (backend == NULL) return no_memory(error);
     backend->allocator = config->allocator;
+    jayi_blocks_init(&backend->blocks, &backend->allocator);
     backend->layout = layout_of(config->scheme)->layout;
     int status = take_options(config, backend, error);
     if (status == JAY_OK)
