@@ -5,8 +5,8 @@
  *     name     the hash of the key in hexadecimal digits, MD5 unless the program says otherwise
  *     content  expiry in seconds since 1970, 0: never; then the pickled value
  *
- * The expiry is a pickled number (werkzeug, Flask-Caching, cachelib up to 0.3), or an unsigned
- * number of four bytes in the order of the machine (cachelib from 0.4 on, looked at up to 0.13).
+ * The expiry is a pickled number (werkzeug, Flask-Caching, early cachelib), or an unsigned number
+ * of four bytes in the order of the machine (later cachelib; tested with 0.9).
  * Pickles can run any code when they are loaded. Here they never are: of the expiry, only the forms
  * that a number can have are read, and values are bytes.
  */

@@ -56,6 +56,20 @@ static char *absolute_path(const char *path, const jay_allocator *allocator, jay
     return whole;
 }
 
+/* Brings a new folder's name to the disk, as far as the one above it lets us: entries that are
+ * synced count on it. */
+static void keep_name_of(const char *path) {
+    char above[PATH_MAX];
+    snprintf(above, sizeof above, "%s", path);
+    char *slash = strrchr(above, '/');
+    if (slash == NULL) return;
+    slash[slash == above] = '\0';
+    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fsync(fd);
+    close(fd);
+}
+
 /* Makes the folder and those above it that are missing. 0, or -1 and errno. */
 static int make_path(const char *path, uint32_t mode) {
     char part[PATH_MAX];
@@ -74,6 +88,7 @@ static int make_path(const char *path, uint32_t mode) {
             return -1;
         }
         if (is_last && chmod(part, mode) != 0) return -1;
+        keep_name_of(part);
     }
     return 0;
 }
