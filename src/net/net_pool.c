@@ -27,7 +27,8 @@
 
 /*
  * The pools of this process. Global, because fork calls handlers without an argument; fork takes
- * this lock and then that of each pool, so that a child finds all lists whole.
+ * this lock, then that of each pool, so that a child finds all lists whole, and then waits for
+ * those who are inside of OpenSSL, which takes none of ours.
  */
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
 static jayi_pool *pools;
@@ -37,12 +38,18 @@ static int pools_failure;
 static void before_fork(void) {
     pthread_mutex_lock(&pools_lock);
     for (jayi_pool *pool = pools; pool != NULL; pool = pool->next) pthread_mutex_lock(&pool->lock);
+    jayi_tls_before_fork();
 }
 
 static void unlock_all(void) {
     for (jayi_pool *pool = pools; pool != NULL; pool = pool->next)
         pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pools_lock);
+}
+
+static void in_parent(void) {
+    jayi_tls_after_fork();
+    unlock_all();
 }
 
 static void init_condition(jayi_pool *pool) {
@@ -69,6 +76,7 @@ static void forget_links(jayi_pool *pool) {
 }
 
 static void in_child(void) {
+    jayi_tls_in_child();
     for (jayi_pool *pool = pools; pool != NULL; pool = pool->next) {
         /* A child of a child may come before its parent has freed anything. */
         if (pool->orphans == NULL) forget_links(pool);
@@ -77,7 +85,7 @@ static void in_child(void) {
 }
 
 static void install_handlers(void) {
-    pools_failure = pthread_atfork(before_fork, unlock_all, in_child);
+    pools_failure = pthread_atfork(before_fork, in_parent, in_child);
 }
 
 static void free_link(jayi_link *link, bool is_orphan) {

@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,6 +31,47 @@ struct jayi_tls {
     char *name; /* NULL: the host's */
     bool verify;
 };
+
+/* ---- fork ---- */
+
+/*
+ * OpenSSL guards what all sessions share by locks that know nothing of fork: a child would wait for
+ * ever for one that another thread of its parent held. So whoever calls it is inside of this gate,
+ * and fork waits until nobody is. Nobody blocks inside: the sockets do not.
+ */
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+#else
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+#endif
+
+static void enter(void) {
+    pthread_rwlock_rdlock(&gate);
+}
+
+static void leave(void) {
+    pthread_rwlock_unlock(&gate);
+}
+
+void jayi_tls_before_fork(void) {
+    pthread_rwlock_wrlock(&gate);
+}
+
+void jayi_tls_after_fork(void) {
+    pthread_rwlock_unlock(&gate);
+}
+
+/* Threads that waited to enter are counted in the lock, and are not in the child: it begins anew.
+ */
+void jayi_tls_in_child(void) {
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    pthread_rwlock_init(&gate, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+}
 
 /* ---- the layer over a socket ---- */
 
@@ -105,26 +147,34 @@ static int set_own(const jayi_tls *tls, const jayi_tls_plan *plan, jay_error *er
                          plan->cert, key, reason());
 }
 
+/* Inside of the gate. */
+static int set_up(jayi_tls *tls, const jayi_tls_plan *plan, jay_error *error) {
+    tls->context = SSL_CTX_new(TLS_client_method());
+    tls->layer = make_layer();
+    if (tls->context == NULL || tls->layer == NULL)
+        return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for TLS");
+    SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
+    SSL_CTX_set_mode(tls->context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    int status = set_trust(tls, plan, error);
+    return status == JAY_OK ? set_own(tls, plan, error) : status;
+}
+
 int jayi_tls_create(const jayi_tls_plan *plan, const jay_allocator *allocator, jayi_tls **ret_tls,
                     jay_error *error) {
     jayi_tls *tls = jayi_calloc(allocator, 1, sizeof *tls);
     if (tls == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for TLS");
     tls->allocator = *allocator;
     tls->verify = plan->verify;
-    tls->context = SSL_CTX_new(TLS_client_method());
-    tls->layer = make_layer();
-    if (plan->name[0] != '\0')
-        tls->name = jayi_copy_text(allocator, plan->name, strlen(plan->name));
     int status = JAY_OK;
-    if (tls->context == NULL || tls->layer == NULL || (plan->name[0] != '\0' && tls->name == NULL))
-        status = jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for TLS");
-    if (status == JAY_OK) {
-        SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
-        SSL_CTX_set_mode(tls->context,
-                         SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-        status = set_trust(tls, plan, error);
+    if (plan->name[0] != '\0') {
+        tls->name = jayi_copy_text(allocator, plan->name, strlen(plan->name));
+        if (tls->name == NULL)
+            status = jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for TLS");
     }
-    if (status == JAY_OK) status = set_own(tls, plan, error);
+    enter();
+    if (status == JAY_OK) status = set_up(tls, plan, error);
+    leave();
     if (status == JAY_OK) {
         *ret_tls = tls;
     } else {
@@ -136,8 +186,10 @@ int jayi_tls_create(const jayi_tls_plan *plan, const jay_allocator *allocator, j
 void jayi_tls_destroy(jayi_tls *tls) {
     if (tls == NULL) return;
     jay_allocator allocator = tls->allocator;
+    enter();
     SSL_CTX_free(tls->context);
     BIO_meth_free(tls->layer);
+    leave();
     jayi_free(&allocator, tls->name);
     jayi_free(&allocator, tls);
 }
@@ -218,40 +270,53 @@ int jayi_tls_connect(const jayi_tls *tls, jayi_stream *stream, const jayi_addres
     int flags = fcntl(stream->fd, F_GETFL);
     if (flags < 0 || fcntl(stream->fd, F_SETFL, flags | O_NONBLOCK) != 0)
         return jay_error_set(error, JAY_E_IO, errno, "a socket cannot be made non-blocking");
-    SSL *ssl = make_session(tls, stream->fd, name);
-    if (ssl == NULL) {
-        ERR_clear_error();
-        return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a TLS session");
-    }
-    stream->tls = ssl;
+    enter();
+    stream->tls = make_session(tls, stream->fd, name);
     ERR_clear_error();
+    leave();
+    if (stream->tls == NULL)
+        return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a TLS session");
     for (;;) {
-        ssize_t done = result_of(stream, SSL_connect(ssl));
+        enter();
+        ssize_t done = result_of(stream, SSL_connect(stream->tls));
+        int refusal = done == JAYI_IO_FAILED ? refuse_peer(stream, address, name, false, error) : 0;
+        leave();
         if (done > 0) return JAY_OK;
-        if (done == JAYI_IO_FAILED) return refuse_peer(stream, address, name, false, error);
-        if (!jayi_stream_wait(stream, POLLIN, deadline_ms))
-            return refuse_peer(stream, address, name, true, error);
+        if (done == JAYI_IO_FAILED) return refusal;
+        if (jayi_stream_wait(stream, POLLIN, deadline_ms)) continue;
+        enter();
+        refusal = refuse_peer(stream, address, name, true, error);
+        leave();
+        return refusal;
     }
 }
 
 void jayi_tls_free(jayi_stream *stream) {
+    enter();
     SSL_free(stream->tls);
     ERR_clear_error();
+    leave();
 }
 
 ssize_t jayi_tls_read(jayi_stream *stream, void *buffer, size_t size) {
-    ERR_clear_error();
     int most = size > INT_MAX ? INT_MAX : (int)size;
-    return result_of(stream, SSL_read(stream->tls, buffer, most));
+    enter();
+    ERR_clear_error();
+    ssize_t done = result_of(stream, SSL_read(stream->tls, buffer, most));
+    leave();
+    return done;
 }
 
 /* One record at a time; the rest is for the next call. */
 ssize_t jayi_tls_write(jayi_stream *stream, const struct iovec *parts, int count) {
     int i = 0;
     while (i + 1 < count && parts[i].iov_len == 0) i++;
-    ERR_clear_error();
     int most = parts[i].iov_len > INT_MAX ? INT_MAX : (int)parts[i].iov_len;
-    return result_of(stream, SSL_write(stream->tls, parts[i].iov_base, most));
+    enter();
+    ERR_clear_error();
+    ssize_t done = result_of(stream, SSL_write(stream->tls, parts[i].iov_base, most));
+    leave();
+    return done;
 }
 
 bool jayi_tls_has_bytes(const jayi_stream *stream) {
@@ -259,6 +324,15 @@ bool jayi_tls_has_bytes(const jayi_stream *stream) {
 }
 
 #else /* built without OpenSSL */
+
+void jayi_tls_before_fork(void) {
+}
+
+void jayi_tls_after_fork(void) {
+}
+
+void jayi_tls_in_child(void) {
+}
 
 int jayi_tls_create(const jayi_tls_plan *plan, const jay_allocator *allocator, jayi_tls **ret_tls,
                     jay_error *error) {

@@ -23,6 +23,15 @@ int jayi_tls_create(const jayi_tls_plan *plan, const jay_allocator *allocator, j
                     jay_error *error);
 void jayi_tls_destroy(jayi_tls *tls);
 
+/*
+ * For the handlers of fork, with all locks held that are ever held while one of the functions above
+ * or below is called: waits until no thread is inside of OpenSSL and keeps all out; lets them in
+ * again; makes the child's.
+ */
+void jayi_tls_before_fork(void);
+void jayi_tls_after_fork(void);
+void jayi_tls_in_child(void);
+
 /* For net_stream.c: the same as its functions, for streams with TLS. */
 int jayi_tls_connect(const jayi_tls *tls, jayi_stream *stream, const jayi_address *address,
                      int64_t deadline_ms, jay_error *error);
