@@ -175,7 +175,7 @@ int64_t contract_now_ms(void);
 void contract_sleep_ms(int64_t ms);
 
 /* Sleeps until an entry with this TTL, set before, has surely expired. */
-void contract_outlive(const contract *c, int64_t ttl_ms);
+void contract_outlive(contract *c, int64_t ttl_ms);
 
 /* ---- threads ---- */
 
