@@ -82,6 +82,11 @@ void file_visit(const char *what, file_visit_fn *fn, void *arg) {
     for (uint32_t leaf = 0; leaf < JAYI_LEAVES; leaf++) {
         char path[4], whole[300];
         jayi_leaf_path(leaf, path);
+        snprintf(whole, sizeof whole, "%.200s/%.60s/%.1s", root, what, path);
+        if (access(whole, F_OK) != 0) {
+            leaf |= JAYI_LEAVES / 16 - 1; /* nor are those beside it there */
+            continue;
+        }
         snprintf(whole, sizeof whole, "%.200s/%.60s/%s", root, what, path);
         visit_leaf(whole, fn, arg);
     }
