@@ -84,6 +84,10 @@ static ssize_t bad_read_at(int fd, void *buffer, size_t size, uint64_t at) {
     return happens(READ) ? -1 : came(kernel.read_at(fd, buffer, size, at));
 }
 
+static ssize_t bad_read_parts(int fd, const struct iovec *parts, int count, uint64_t at) {
+    return happens(READ) ? -1 : came(kernel.read_parts(fd, parts, count, at));
+}
+
 static ssize_t bad_write_at(int fd, const struct iovec *parts, int count, uint64_t at) {
     return happens(WRITE) ? -1 : came(kernel.write_at(fd, parts, count, at));
 }
@@ -147,6 +151,7 @@ void fault_begin(int position, int code) {
         .open = bad_open,
         .close = kernel.close,
         .read_at = bad_read_at,
+        .read_parts = bad_read_parts,
         .write_at = bad_write_at,
         .truncate = bad_truncate,
         .sync = bad_sync,
