@@ -53,7 +53,12 @@ static ssize_t read_at(int fd, void *buffer, size_t size, uint64_t at) {
     return pread(fd, buffer, size, (off_t)at);
 }
 
+static ssize_t read_parts(int fd, const struct iovec *parts, int count, uint64_t at) {
+    return preadv(fd, parts, count, (off_t)at);
+}
+
 static ssize_t write_at(int fd, const struct iovec *parts, int count, uint64_t at) {
+    if (count == 1) return pwrite(fd, parts->iov_base, parts->iov_len, (off_t)at);
     return pwritev(fd, parts, count, (off_t)at);
 }
 
@@ -117,6 +122,7 @@ jayi_file_ops jayi_files = {
     .open = open_file,
     .close = close,
     .read_at = read_at,
+    .read_parts = read_parts,
     .write_at = write_at,
     .truncate = truncate_file,
     .sync = sync_file,

@@ -20,6 +20,7 @@ typedef struct jayi_file_ops {
     int (*open)(int folder_fd, const char *path, int flags, uint32_t mode);
     int (*close)(int fd);
     ssize_t (*read_at)(int fd, void *buffer, size_t size, uint64_t at);
+    ssize_t (*read_parts)(int fd, const struct iovec *parts, int count, uint64_t at);
     ssize_t (*write_at)(int fd, const struct iovec *parts, int count, uint64_t at);
     int (*truncate)(int fd, uint64_t size);
     int (*sync)(int fd); /* fdatasync of a file, fsync of a directory */

@@ -66,24 +66,27 @@ int file_teardown(void **state) {
 
 /* ---- looking ---- */
 
-static void visit_leaf(const char *leaf_path, file_visit_fn *fn, void *arg) {
-    DIR *leaf = opendir(leaf_path);
-    if (leaf == NULL) return;
-    for (const struct dirent *entry; (entry = readdir(leaf)) != NULL;) {
-        char path[TEXT_BYTES];
-        if (entry->d_name[0] == '.') continue;
-        snprintf(path, sizeof path, "%.300s/%.250s", leaf_path, entry->d_name);
-        fn(arg, path, entry->d_name);
+static void visit_folder(const char *path, bool is_leaf, file_visit_fn *fn, void *arg) {
+    DIR *folder = opendir(path);
+    if (folder == NULL) return;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char below[TEXT_BYTES];
+        if (entry->d_name[0] == '.' || (!is_leaf && entry->d_name[1] != '\0')) continue;
+        snprintf(below, sizeof below, "%.300s/%.250s", path, entry->d_name);
+        if (is_leaf) {
+            fn(arg, below, entry->d_name);
+        } else {
+            visit_folder(below, true, fn, arg);
+        }
     }
-    closedir(leaf);
+    closedir(folder);
 }
 
 void file_visit(const char *what, file_visit_fn *fn, void *arg) {
-    for (uint32_t leaf = 0; leaf < JAYI_LEAVES; leaf++) {
-        char path[4], whole[300];
-        jayi_leaf_path(leaf, path);
-        snprintf(whole, sizeof whole, "%.200s/%.60s/%s", root, what, path);
-        visit_leaf(whole, fn, arg);
+    for (int i = 0; i < 16; i++) {
+        char path[300];
+        snprintf(path, sizeof path, "%.200s/%.60s/%x", root, what, (unsigned)i);
+        visit_folder(path, false, fn, arg);
     }
 }
 

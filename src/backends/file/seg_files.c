@@ -13,6 +13,7 @@
 #include "backends/file/seg_store.h"
 #include "os/file_ops.h"
 #include "os/real_clock.h"
+#include "util/memory.h"
 
 #define BARRED (-(1 << 30))
 
@@ -154,6 +155,20 @@ int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint3
     return status;
 }
 
+void jayi_segment_warm(jayi_store *store, uint32_t serial, uint32_t capacity) {
+    const size_t part = (size_t)256 << 10; /* the kernel reads ahead of sequential reads only */
+    jayi_held held;
+    unsigned char *bytes = jayi_alloc(&store->dir->allocator, part);
+    if (bytes != NULL && jayi_segment_hold(store, serial, &held, NULL) == JAY_OK) {
+        uint64_t at = 0;
+        ssize_t got = 1;
+        for (; at < capacity && got > 0; at += part)
+            got = jayi_files.read_at(held.fd, bytes, part, at);
+        jayi_segment_drop(&held);
+    }
+    jayi_free(&store->dir->allocator, bytes);
+}
+
 /* ---- the spare ---- */
 
 /* Whether all of a file is in memory: then writing to it is faster than to a new one, and else
@@ -245,25 +260,56 @@ int jayi_segment_read(const jayi_dir *dir, int fd, void *buffer, size_t size, ui
     return JAY_OK;
 }
 
+/* The parts of a call that are not done yet. */
+typedef struct parts_left {
+    struct iovec parts[4];
+    int first;
+    int count;
+    uint64_t at;
+} parts_left;
+
+static parts_left all_of(const struct iovec *parts, int count, uint64_t at) {
+    parts_left left = {.count = count, .at = at};
+    for (int i = 0; i < count; i++) left.parts[i] = parts[i];
+    return left;
+}
+
+static void advance(parts_left *left, size_t done) {
+    left->at += done;
+    while (left->first < left->count && done >= left->parts[left->first].iov_len)
+        done -= left->parts[left->first++].iov_len;
+    if (left->first == left->count) return;
+    struct iovec *part = &left->parts[left->first];
+    part->iov_base = (char *)part->iov_base + done;
+    part->iov_len -= done;
+}
+
+int jayi_segment_read_parts(const jayi_dir *dir, int fd, const struct iovec *parts, int count,
+                            uint64_t at, jay_error *error) {
+    parts_left left = all_of(parts, count, at);
+    while (left.first < left.count) {
+        ssize_t got =
+            jayi_files.read_parts(fd, left.parts + left.first, left.count - left.first, left.at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return jayi_file_failed("read a segment of", dir->path, error);
+        if (got == 0) return JAY_MISS;
+        advance(&left, (size_t)got);
+    }
+    return JAY_OK;
+}
+
 int jayi_segment_write(const jayi_dir *dir, int fd, const struct iovec *parts, int count,
                        uint64_t at, jay_error *error) {
-    struct iovec left[4];
-    int first = 0;
-    for (int i = 0; i < count; i++) left[i] = parts[i];
-    while (first < count) {
-        ssize_t written = jayi_files.write_at(fd, left + first, count - first, at);
+    parts_left left = all_of(parts, count, at);
+    while (left.first < left.count) {
+        ssize_t written =
+            jayi_files.write_at(fd, left.parts + left.first, left.count - left.first, left.at);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) {
             if (written == 0) errno = ENOSPC;
             return jayi_file_failed("write a segment of", dir->path, error);
         }
-        at += (uint64_t)written;
-        size_t done = (size_t)written;
-        while (first < count && done >= left[first].iov_len) done -= left[first++].iov_len;
-        if (first < count) {
-            left[first].iov_base = (char *)left[first].iov_base + done;
-            left[first].iov_len -= done;
-        }
+        advance(&left, (size_t)written);
     }
     return JAY_OK;
 }

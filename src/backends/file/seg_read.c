@@ -73,20 +73,22 @@ static int take(const jayi_seg *seg, const unsigned char *bytes, const jayi_loca
     return verdict(seg, &record, key, buffer);
 }
 
-/* Reads the value straight to where it is wanted. */
+/* Reads the value straight to where it is wanted, with what is before it. */
 static int fetch_large(const jayi_seg *seg, int fd, const jayi_locator *locator, const void *key,
                        void *buffer, jay_error *error) {
     unsigned char stage[STAGE_BYTES];
     const jayi_dir *dir = seg->store->dir;
     jayi_record record;
     size_t head_size = sizeof record + locator->key_size;
-    uint64_t at = jayi_position_offset(locator->position);
     unsigned char *head = stage;
     if (head_size > sizeof stage) {
         head = jayi_alloc(&dir->allocator, head_size);
         if (head == NULL) return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a key");
     }
-    int status = jayi_segment_read(dir, fd, head, head_size, at, error);
+    const struct iovec parts[] = {{head, head_size}, {buffer, locator->value_size}};
+    int status = jayi_segment_read_parts(dir, fd, parts, locator->value_size > 0 ? 2 : 1,
+                                         jayi_position_offset(locator->position), error);
+    if (status == JAY_MISS) status = JAYI_AGAIN;
     if (status == JAY_OK) {
         memcpy(&record, head, sizeof record);
         if (!is_it(seg, &record, locator) ||
@@ -94,10 +96,7 @@ static int fetch_large(const jayi_seg *seg, int fd, const jayi_locator *locator,
             status = JAYI_AGAIN;
     }
     if (head != stage) jayi_free(&dir->allocator, head);
-    if (status == JAY_OK)
-        status = jayi_segment_read(dir, fd, buffer, locator->value_size, at + head_size, error);
-    if (status != JAY_OK) return status == JAY_MISS ? JAYI_AGAIN : status;
-    return verdict(seg, &record, key, buffer);
+    return status == JAY_OK ? verdict(seg, &record, key, buffer) : status;
 }
 
 int jayi_seg_fetch(const jayi_seg *seg, const jayi_locator *locator, const void *key, void *buffer,

@@ -16,6 +16,7 @@
 #include "util/memory.h"
 
 #define MAKE_ATTEMPTS 8
+#define LARGE_RECORD 32768
 #define FOOTER_LEAST 65536 /* smaller segments are read as fast without one */
 
 uint64_t jayi_log_used(const jayi_store *store) {
@@ -170,8 +171,19 @@ void jayi_log_make_room(const jayi_seg *seg, uint64_t bytes, bool moves) {
 
 /* ---- beginning ---- */
 
+/* Whether records of the next segment will be large, as those of the last that was closed; before
+ * there is one, as the one that there is. */
+static bool expects_large(const jayi_store *store, uint32_t serial, uint32_t bytes) {
+    const jayi_slot *slot = jayi_slot_of(store, serial - 2);
+    uint32_t records = atomic_load(&slot->records);
+    if (serial < 3 || atomic_load(&slot->serial) != serial - 2 || records == 0)
+        return bytes >= LARGE_RECORD;
+    return atomic_load(&slot->charge) / records >= LARGE_RECORD;
+}
+
 /* Makes the file of the next segment, on a disk that may be full. */
-static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity, jay_error *error) {
+static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity, uint32_t bytes,
+                        jay_error *error) {
     jayi_store *store = seg->store;
     uint32_t tail = atomic_load(&store->control->tail);
     uint64_t budget = 0;
@@ -179,6 +191,7 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
     int status = JAY_E_FULL;
     if (jayi_segment_reuse(store, seg->backend->mode, serial, capacity, NULL) == JAY_OK)
         return JAY_OK;
+    bool is_warmed = expects_large(store, serial, bytes);
     for (int i = 0; i < MAKE_ATTEMPTS && status == JAY_E_FULL; i++) {
         status = jayi_segment_make(store->dir, seg->backend->mode, serial, capacity, error);
         if (status == JAYI_RENEW && jayi_store_is_current(store)) {
@@ -193,6 +206,7 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
         jayi_log_reclaim(seg, tail, &budget, false);
         jayi_segment_drop_spare(store);
     }
+    if (status == JAY_OK && is_warmed) jayi_segment_warm(store, serial, capacity);
     return status;
 }
 
@@ -209,7 +223,7 @@ int jayi_log_roll(const jayi_seg *seg, uint32_t bytes, bool moves, jay_error *er
     uint32_t capacity = needed > store->segment_bytes ? (uint32_t)needed : store->segment_bytes;
     jayi_log_make_room(seg, capacity, false); /* there is room, but for large ones */
     if (capacity != store->segment_bytes) jayi_segment_drop_spare(store); /* of no use for it */
-    int status = make_segment(seg, current + 1, capacity, error);
+    int status = make_segment(seg, current + 1, capacity, bytes, error);
     if (status != JAY_OK) return status;
     jayi_slot *next = jayi_slot_of(store, current + 1);
     atomic_store(&next->flags, 0);

@@ -179,6 +179,14 @@ void jayi_segment_drop(jayi_held *held);
 int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint32_t capacity,
                       jay_error *error);
 
+/*
+ * Brings a segment that was just made into memory, where it takes no room on the disk. The kernel
+ * does that in large pieces (where its file system can), from which values of many pages are read
+ * by a third faster. Records shorter than a page are written to large pieces at a third of the
+ * speed, so this is not for them.
+ */
+void jayi_segment_warm(jayi_store *store, uint32_t serial, uint32_t capacity);
+
 /* Removes it, and frees its blocks for those who have it open. */
 void jayi_segment_unlink(jayi_store *store, uint32_t serial);
 
@@ -201,7 +209,11 @@ void jayi_segments_sweep(jayi_store *store);
 int jayi_segment_read(const jayi_dir *dir, int fd, void *buffer, size_t size, uint64_t at,
                       jay_error *error);
 
-/* Writes fully: JAY_OK or a failure. */
+/* The same into at most three parts. */
+int jayi_segment_read_parts(const jayi_dir *dir, int fd, const struct iovec *parts, int count,
+                            uint64_t at, jay_error *error);
+
+/* Writes fully, at most four parts: JAY_OK or a failure. */
 int jayi_segment_write(const jayi_dir *dir, int fd, const struct iovec *parts, int count,
                        uint64_t at, jay_error *error);
 
