@@ -30,6 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (size > 65536 || size == 0) return 0;
     const char *data = (const char *)bytes;
     jayi_resp_walk walk;
+    int64_t whole = jayi_resp_measure(data, size);
+    fuzz_require(whole >= -1);
+    if (whole > 0 && (uint64_t)whole <= size)
+        fuzz_require(jayi_resp_measure(data, (size_t)whole) == whole);
     jayi_resp_walk_begin(&walk, 1);
     while (size > 0 && !jayi_resp_walk_is_over(&walk)) {
         jayi_resp_head head;
@@ -43,5 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         data += head.number + 2;
         size -= (size_t)head.number + 2;
     }
+    /* What has been measured ends where it has been walked through. */
+    if (whole > 0) fuzz_require(data == (const char *)bytes + whole);
     return 0;
 }

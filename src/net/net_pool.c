@@ -413,6 +413,11 @@ void jayi_link_release(jayi_link *link, int64_t now_ms) {
     link->idle_since_ms = now_ms;
     link->is_reused = true;
     pthread_mutex_lock(&pool->lock);
+    if (link->is_outdated) {
+        pthread_mutex_unlock(&pool->lock);
+        jayi_link_discard(link, JAY_OK);
+        return;
+    }
     pool->strikes = pool->pauses = 0;
     pool->is_probing = false;
     make_idle(link);
@@ -420,10 +425,31 @@ void jayi_link_release(jayi_link *link, int64_t now_ms) {
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Closes the idle links, and has those in use closed when they are given back. */
+static void outdate_links(jayi_pool *pool) {
+    jayi_link *closed = NULL;
+    pthread_mutex_lock(&pool->lock);
+    while (pool->idle != NULL) {
+        jayi_link *link = pop_idle(pool);
+        unlist(link);
+        link->next_idle = closed;
+        closed = link;
+    }
+    for (jayi_link *link = pool->all; link != NULL; link = link->next) link->is_outdated = true;
+    wake_next(pool);
+    pthread_mutex_unlock(&pool->lock);
+    while (closed != NULL) {
+        jayi_link *link = closed;
+        closed = link->next_idle;
+        free_link(link, false);
+    }
+}
+
 void jayi_link_discard(jayi_link *link, int status) {
     jayi_pool *pool = link->pool;
     if (link->is_seat) {
         jayi_ride_leave(link);
+        if (status == JAY_E_AUTH) outdate_links(pool);
         return;
     }
     pthread_mutex_lock(&pool->lock);

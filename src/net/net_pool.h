@@ -62,6 +62,7 @@ typedef struct jayi_link {
     bool was_awaited; /* who has it had to wait for it */
     bool is_reused;   /* it has served a call before: the server may have closed it since */
     bool is_seat;
+    bool is_outdated; /* to be closed when it is given back: its login holds no more */
     int replies; /* how many the request of the next send has; for seats */
     int dialect; /* the protocol's: what its greeting has found out */
     jayi_seat seat;
@@ -133,7 +134,8 @@ int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi
                       jay_error *error);
 void jayi_link_release(jayi_link *link, int64_t now_ms);
 
-/* Ends a link after a failure: `status` says which, for the breaker. */
+/* Ends a link after a failure: `status` says which, for the breaker. After JAY_E_AUTH on a seat all
+ * links of now are closed, for it may have been any of them. */
 void jayi_link_discard(jayi_link *link, int status);
 
 /* Has the program say who to log in as on a link; *ret_login is all NUL bytes before. */

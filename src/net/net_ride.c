@@ -177,7 +177,6 @@ typedef struct trip {
     jayi_link *own; /* the seat of who leads */
     jayi_link *riders[RIDERS_MAX];
     size_t count;
-    size_t done; /* riders that have been woken */
     int64_t deadline_ms;
     jay_error error;
 } trip;
@@ -198,13 +197,13 @@ static void embark(trip *t) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* Ends the ride of riders up to a number. */
-static void disembark(trip *t, size_t until, int status) {
+/* Ends the ride of all. */
+static void disembark(trip *t, int status) {
     jayi_link *woken[RIDERS_MAX];
     size_t count = 0;
     pthread_mutex_lock(&t->pool->lock);
-    for (; t->done < until; t->done++) {
-        jayi_link *seat = t->riders[t->done];
+    for (size_t i = 0; i < t->count; i++) {
+        jayi_link *seat = t->riders[i];
         if (state_of(seat) == SEAT_ABANDONED) {
             empty_seat(seat);
             continue;
@@ -221,9 +220,8 @@ static void disembark(trip *t, size_t until, int status) {
     for (size_t i = 0; i < count; i++) ring(woken[i]);
 }
 
-/* Waits for more of the replies; those who have theirs go first. */
-static int fill(trip *t, size_t so_far) {
-    if (t->done < so_far) disembark(t, so_far, JAY_OK);
+/* Waits for more of the replies. */
+static int fill(trip *t) {
     /* The socket's own timeout, half of a call's time, will do if there is so much left. */
     int64_t left_ms = t->deadline_ms - jayi_clock_coarse_ms() - JAYI_CLOCK_COARSE_LAG_MS;
     bool may_block = left_ms >= t->pool->plan.call_ms / 2;
@@ -238,7 +236,7 @@ static int garbled(trip *t) {
 }
 
 /* Reads bytes off that nobody wants. */
-static int drop(trip *t, size_t index, size_t size) {
+static int drop(trip *t, size_t size) {
     jayi_link *carrier = t->carrier;
     for (;;) {
         size_t have = carrier->in_end - carrier->in_begin;
@@ -246,7 +244,7 @@ static int drop(trip *t, size_t index, size_t size) {
         carrier->in_begin += have;
         size -= have;
         if (size == 0) return JAY_OK;
-        int status = fill(t, index);
+        int status = fill(t);
         if (status != JAY_OK) return status;
     }
 }
@@ -268,13 +266,13 @@ static int bring(trip *t, size_t index) {
         }
         if (whole > sizeof seat->in) {
             seat->seat.status = JAYI_LINK_NEEDED;
-            int status = drop(t, index, whole);
+            int status = drop(t, whole);
             if (status != JAY_OK) return status;
             whole = 0;
             if (known < seat->replies) continue;
         }
         if (known == seat->replies && whole <= have) break;
-        int status = fill(t, index);
+        int status = fill(t);
         if (status != JAY_OK) return status;
     }
     if (whole > 0) memcpy(seat->in, carrier->in + carrier->in_begin, whole);
@@ -292,9 +290,9 @@ static void travel(jayi_link *carrier, jayi_link *own, int64_t deadline_ms) {
         parts[i] = (struct iovec){t.riders[i]->out, t.riders[i]->seat.out_size};
     int status = jayi_link_send(carrier, parts, (int)t.count, deadline_ms, &t.error);
     for (size_t i = 0; i < t.count && status == JAY_OK; i++) status = bring(&t, i);
-    disembark(&t, t.count, status);
-    /* More than was asked for: nobody may read it. */
-    if (status == JAY_OK && carrier->in_begin != carrier->in_end) status = JAY_E_PROTOCOL;
+    /* More than was asked for: then it is not sure whose reply was whose. */
+    if (status == JAY_OK && carrier->in_begin != carrier->in_end) status = garbled(&t);
+    disembark(&t, status);
     if (status == JAY_OK) {
         jayi_link_release(carrier, jayi_clock_coarse_ms());
     } else {

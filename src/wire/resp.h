@@ -18,6 +18,7 @@
 #define JAYI_RESP_DEPTH_MAX 8
 #define JAYI_RESP_HEAD_MAX 23 /* "$18446744073709551615\r\n" */
 #define JAYI_RESP_STRING_MAX ((int64_t)1 << 32)
+#define JAYI_RESP_MEASURED_MAX 100
 #define JAYI_RESP_COUNT_MAX ((int64_t)1 << 28)
 
 enum jayi_resp_type {
@@ -63,6 +64,13 @@ bool jayi_resp_walk_step(jayi_resp_walk *walk, const jayi_resp_head *head);
 static inline bool jayi_resp_walk_is_over(const jayi_resp_walk *walk) {
     return walk->depth < 0;
 }
+
+/*
+ * The length of the whole reply at the front of some bytes, of which not all may have arrived, with
+ * what comes before it and answers nothing; 0 when that is not known yet. -1 when it is no reply, or
+ * one with too many parts for the reply to a command on one key.
+ */
+int64_t jayi_resp_measure(const char *bytes, size_t size);
 
 /* Each writes at `out` and returns where it ended: the begin of a command of `count` words or of a
  * word of `size` bytes (up to JAYI_RESP_HEAD_MAX bytes), and whole words. */

@@ -16,6 +16,7 @@
 
 #include <jaycache/jaycache.h>
 
+#include "crowd.h"
 #include "faulty_proxy.h"
 #include "memcached_fleet.h"
 
@@ -233,69 +234,33 @@ static void spoilt_replies(void **state) {
 
 /* Replies that several threads' requests share a connection for are spoilt: none finds
  * another's. */
-typedef struct crowd {
-    jay_cache *cache;
-    int member;
-    bool has_values; /* what is spoilt is no byte of a value */
-    long found;
-    long wrong;
-} crowd;
-
-static void *crowd_thread(void *arg) {
-    crowd *c = arg;
-    char key[16], wanted[4096];
-    snprintf(key, sizeof key, "crowd%d", c->member);
-    size_t size = value_of(key, wanted);
-    for (int i = 0; i < 8; i++) {
-        int64_t ttl_ms = 1;
-        jay_value view = JAY_VALUE_INIT;
-        if (c->has_values && jay_get_str(c->cache, key, &view) == JAY_OK) {
-            c->found++;
-            c->wrong += view.size != size || memcmp(view.data, wanted, size) != 0;
-        }
-        jay_value_release(&view);
-        c->wrong += jay_has_str(c->cache, "none") == JAY_OK;
-        (void)jay_ttl(c->cache, key, strlen(key), &ttl_ms, NULL);
-    }
-    return NULL;
-}
-
 static void spoilt_crowds(void **state) {
     (void)state;
-    enum { CROWD = 6 };
     fleet_server *server = fleet_start(&servers, false);
     faulty_proxy proxy;
     assert_int_equal(faulty_proxy_start(&proxy, server->port), 0);
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%d", proxy.port);
-    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_SPLIT};
-    long all_found = 0;
-    for (long i = 0; i < 12; i++) {
-        enum proxy_fault fault = faults[i % 3];
-        jay_cache *cache = open_cache(address, "retry=1ms&deadline=100ms&connections=1");
-        pthread_t threads[CROWD];
-        crowd members[CROWD];
-        for (int j = 0; j < CROWD; j++) {
-            char key[16];
-            snprintf(key, sizeof key, "crowd%d", j);
-            await_recovery(cache, key);
-            members[j] = (crowd){cache, j, fault != PROXY_GARBLE, 0, 0};
-        }
-        faulty_proxy_spoil(&proxy, fault, 20 + i * 97);
-        for (int j = 0; j < CROWD; j++) {
-            if (pthread_create(&threads[j], NULL, crowd_thread, &members[j]) != 0)
-                fail_msg("no thread");
-        }
-        for (int j = 0; j < CROWD; j++) pthread_join(threads[j], NULL);
+    static const struct {
+        enum proxy_fault fault;
+        enum crowd_damage damage;
+    } rows[] = {{PROXY_GARBLE, CROWD_BYTES},
+                {PROXY_DIGIT, CROWD_DIGITS},
+                {PROXY_REPEAT, CROWD_DIGITS},
+                {PROXY_CLOSE, CROWD_INTACT},
+                {PROXY_SPLIT, CROWD_INTACT}};
+    jay_cache *cache = open_cache(address, "retry=1ms&deadline=40ms&connections=1");
+    long found = 0;
+    for (long i = 0; i < 100; i++) {
+        assert_true(crowd_prepare(cache));
+        faulty_proxy_spoil(&proxy, rows[i % 5].fault, 150 + 7 * i / 4);
+        crowd_result result = crowd_run(cache, 4, rows[i % 5].damage);
         faulty_proxy_spoil(&proxy, PROXY_NONE, 0);
-        for (int j = 0; j < CROWD; j++) {
-            assert_int_equal(members[j].wrong, 0);
-            all_found += members[j].found;
-        }
-        await_recovery(cache, "crowd0");
-        jay_close(cache);
+        assert_int_equal(result.wrong, 0);
+        found += result.found;
     }
-    assert_true(all_found > 0);
+    assert_true(found > 0);
+    jay_close(cache);
     faulty_proxy_stop(&proxy);
 }
 

@@ -15,6 +15,7 @@
 
 #include <jaycache/jaycache.h>
 
+#include "crowd.h"
 #include "faulty_proxy.h"
 #include "redis_server.h"
 
@@ -192,6 +193,43 @@ static void spoilt_replies(void **state) {
     faulty_proxy_stop(&proxy);
 }
 
+/* Replies to requests that go together on one connection are spoilt, at every byte of a trip: each
+ * caller has its own, whole, or none. */
+static void spoilt_crowds(void **state) {
+    (void)state;
+    enum { FIRST = 150, LAST = 330 }; /* the threads have met by then */
+    static const struct {
+        enum proxy_fault fault;
+        enum crowd_damage damage;
+        long step;
+    } rows[] = {{PROXY_GARBLE, CROWD_BYTES, 1},
+                {PROXY_DIGIT, CROWD_DIGITS, 1},
+                {PROXY_REPEAT, CROWD_DIGITS, 3},
+                {PROXY_CLOSE, CROWD_INTACT, 12},
+                {PROXY_SPLIT, CROWD_INTACT, 60}};
+    faulty_proxy proxy;
+    assert_int_equal(faulty_proxy_start(&proxy, server.port), 0);
+    char address[64];
+    snprintf(address, sizeof address, "redis://127.0.0.1:%d/", proxy.port);
+    jay_cache *cache = open_at(address, "retry=1ms&deadline=40ms&connections=1");
+    long found = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (long position = FIRST; position < LAST; position += rows[i].step) {
+            assert_true(crowd_prepare(cache));
+            faulty_proxy_spoil(&proxy, rows[i].fault, position);
+            crowd_result result = crowd_run(cache, 4, rows[i].damage);
+            faulty_proxy_spoil(&proxy, PROXY_NONE, 0);
+            if (result.wrong != 0)
+                fail_msg("%ld wrong replies after fault %d at %ld", result.wrong,
+                         (int)rows[i].fault, position);
+            found += result.found;
+        }
+    }
+    assert_true(found > 0);
+    jay_close(cache);
+    faulty_proxy_stop(&proxy);
+}
+
 /* ---- many threads while servers come and go ---- */
 
 typedef struct storm {
@@ -261,6 +299,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(restarted_unseen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopped_and_continued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(spoilt_replies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(spoilt_crowds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(storm_of_threads, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,8 +36,8 @@ static bool says(const char *text, size_t size, const char *word) {
     return memmem(text, size, word, strlen(word)) != NULL;
 }
 
-/* Answers what has come as one command, as every call here sends one at a time. */
 static const char *answer(node *n, const char *text, size_t size) {
+    if (says(text, size, "ASKING")) return "+OK\r\n";
     if (says(text, size, "HELLO")) return "-ERR unknown command\r\n";
     if (says(text, size, "SETNAME")) return "+OK\r\n";
     if (says(text, size, "SLOTS")) {
@@ -49,6 +49,20 @@ static const char *answer(node *n, const char *text, size_t size) {
     return "$1\r\nv\r\n";
 }
 
+/* Answers the commands that have come, which always come whole, and several together where threads
+ * are more than connections: each begins with a '*', which is in no word here. */
+static bool answer_all(node *n, int fd, const char *text, size_t size) {
+    while (size > 0) {
+        const char *next = memchr(text + 1, '*', size - 1);
+        size_t used = next != NULL ? (size_t)(next - text) : size;
+        const char *reply = answer(n, text, used);
+        if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) < 0) return false;
+        text += used;
+        size -= used;
+    }
+    return true;
+}
+
 /* One connection after the other: a handle here has one at a time. */
 static void *serve(void *arg) {
     node *n = arg;
@@ -58,10 +72,7 @@ static void *serve(void *arg) {
         int fd = accept(n->listener, NULL, NULL);
         if (fd < 0) return NULL;
         while ((got = recv(fd, text, sizeof text, 0)) > 0) {
-            const char *reply = answer(n, text, (size_t)got);
-            if (says(text, (size_t)got, "ASKING") && send(fd, "+OK\r\n", 5, MSG_NOSIGNAL) < 0)
-                break;
-            if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) < 0) break;
+            if (!answer_all(n, fd, text, (size_t)got)) break;
         }
         close(fd);
     }

@@ -4,6 +4,7 @@
 #include "faulty_proxy.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static bool pass_replies(faulty_proxy *proxy, pair *p, char *bytes, size_t size)
     size_t before = strikes ? (size_t)(position - p->passed) : size;
     p->passed += (long)size;
     if (fault == PROXY_GARBLE && strikes) bytes[before] ^= 0x15;
-    if (!strikes || fault == PROXY_GARBLE) {
+    if (fault == PROXY_DIGIT && strikes) bytes[before] ^= 0x08;
+    if (!strikes || fault == PROXY_GARBLE || fault == PROXY_DIGIT) {
         send_all(p->client, bytes, size);
         return true;
     }
@@ -86,6 +88,10 @@ static void accept_pair(faulty_proxy *proxy, pair *pairs) {
     int client = accept(proxy->listener, NULL, NULL);
     int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = loopback(proxy->to_port);
+    int on = 1;
+    /* Else what comes in pieces waits for the kernel to put them together. */
+    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     bool is_connected = connect(server, (const struct sockaddr *)&to, sizeof to) == 0;
     for (int i = 0; is_connected && client >= 0 && i < PAIRS_MAX; i++) {
         if (pairs[i].client >= 0) continue;

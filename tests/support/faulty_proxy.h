@@ -3,7 +3,7 @@
  *
  * The fault strikes when so many bytes of replies have passed on a connection since
  * faulty_proxy_spoil. Then: the byte is held back for good, the connection is closed, the byte is
- * changed, or it is sent twice. Or every byte is sent on its own.
+ * changed (GARBLE: a digit to none; DIGIT: a digit to another one), or it is sent twice. Or every byte is sent on its own.
  */
 #ifndef JAY_FAULTY_PROXY_H
 #define JAY_FAULTY_PROXY_H
@@ -11,7 +11,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum proxy_fault { PROXY_NONE, PROXY_HOLD, PROXY_CLOSE, PROXY_GARBLE, PROXY_REPEAT, PROXY_SPLIT };
+enum proxy_fault {
+    PROXY_NONE,
+    PROXY_HOLD,
+    PROXY_CLOSE,
+    PROXY_GARBLE,
+    PROXY_DIGIT,
+    PROXY_REPEAT,
+    PROXY_SPLIT
+};
 
 typedef struct faulty_proxy {
     int port; /* that it listens at, on 127.0.0.1 */

@@ -3,6 +3,7 @@
  */
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire/resp.h"
@@ -20,6 +21,20 @@ static void commands(void **state) {
     assert_memory_equal(out, wanted, strlen(wanted));
     end = jayi_resp_put_size(out, SIZE_MAX);
     assert_true(end - out <= JAYI_RESP_HEAD_MAX);
+}
+
+/* Words of every length, for they are copied in different ways. */
+static void words(void **state) {
+    (void)state;
+    char word[150], out[200], wanted[200];
+    for (size_t i = 0; i < sizeof word; i++) word[i] = (char)('!' + i % 90);
+    for (size_t size = 0; size < sizeof word; size++) {
+        memset(out, 0, sizeof out);
+        char *end = jayi_resp_put_word(out, word, size);
+        int wanted_size = snprintf(wanted, sizeof wanted, "$%zu\r\n%.*s\r\n", size, (int)size, word);
+        assert_int_equal(end - out, wanted_size);
+        assert_memory_equal(out, wanted, (size_t)wanted_size + 1);
+    }
 }
 
 /* Each head is read whole or not at all, whatever follows it. */
@@ -67,6 +82,9 @@ static void garbage(void **state) {
                                         "+OK\n",
                                         "\n",
                                         "+\n",
+                                        "+OK\rX$3\r\n",
+                                        ":1\r\r\n",
+                                        "+OKX\n+OK\r\n",
                                         ":\r\n",
                                         ":x\r\n",
                                         ":1 \r\n",
@@ -136,12 +154,42 @@ static void nesting(void **state) {
     }
 }
 
+/* A reply's length is known no later than when it is there, and the same then. */
+static void lengths(void **state) {
+    (void)state;
+    static const char *const replies[] = {
+        "+OK\r\n", "$5\r\nhello\r\n", "$-1\r\n", "*0\r\n", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n",
+        "|1\r\n+k\r\n$3\r\nabc\r\n:5\r\n", ">2\r\n+a\r\n+b\r\n$1\r\nx\r\n"};
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        size_t size = strlen(replies[i]);
+        char longer[100];
+        memcpy(longer, replies[i], size);
+        memcpy(longer + size, "+x", 2);
+        assert_int_equal(jayi_resp_measure(longer, size + 2), size);
+        for (size_t part = 0; part < size; part++) {
+            int64_t length = jayi_resp_measure(replies[i], part);
+            assert_true(length == 0 || length == (int64_t)size);
+        }
+    }
+    assert_int_equal(jayi_resp_measure("$100\r\nx", 7), 108);
+    static const char *const spoilt[] = {"$4\r\nhello\r\n", "$6\r\nhello\r\n+", "?", "*1\r\n?",
+                                         "$2147483648\r\n", "+OK\rX+OK\r\n"};
+    for (size_t i = 0; i < sizeof spoilt / sizeof spoilt[0]; i++)
+        assert_int_equal(jayi_resp_measure(spoilt[i], strlen(spoilt[i])), -1);
+    /* No command on one key is answered with so much. */
+    char many[4 * 101 + 8] = "*101\r\n";
+    for (size_t i = 0; i < 101; i++) memcpy(many + 6 + 4 * i, ":1\r\n", 4);
+    assert_int_equal(jayi_resp_measure(many, 6 + 4 * 101), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands),
+        cmocka_unit_test(words),
         cmocka_unit_test(heads),
         cmocka_unit_test(garbage),
         cmocka_unit_test(nesting),
+        cmocka_unit_test(lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@
 /* Words up to this are copied into the buffer; longer ones are sent from where they are. */
 #define COPY_MAX 4096
 #define PUSHES_MAX 1000
+/* A command up to this is composed as one piece. */
+#define PIECE_MAX 8192
 
 /* ---- begin and end ---- */
 
@@ -30,7 +32,7 @@ void jayi_rd_begin_on(rd_call *call, jay_backend *backend, jayi_link *link, int6
     call->deadline_ms = deadline_ms;
     call->slot = -1;
     call->may_block = false;
-    call->is_asking = false;
+    call->is_asking = call->may_ride = false;
     jayi_rd_reset(call);
 }
 
@@ -118,11 +120,11 @@ int jayi_rd_garbled(rd_call *call) {
                          "%s sent a reply that makes no sense; is it a Redis server?", text);
 }
 
-static int read_any(rd_call *call, jayi_resp_head *ret_head) {
+static inline int read_any(rd_call *call, jayi_resp_head *ret_head) {
     jayi_link *link = call->link;
     for (;;) {
-        int used =
-            jayi_resp_parse(link->in + link->in_begin, link->in_end - link->in_begin, ret_head);
+        size_t have = link->in_end - link->in_begin;
+        int used = have > 0 ? jayi_resp_parse(link->in + link->in_begin, have, ret_head) : 0;
         if (used < 0) return jayi_rd_garbled(call);
         if (used > 0) {
             link->in_begin += (size_t)used;
@@ -178,8 +180,16 @@ int jayi_rd_read(rd_call *call, jayi_resp_head *ret_head) {
 
 int jayi_rd_take(rd_call *call, const jayi_resp_head *head, void *to) {
     char end[2];
-    int status =
-        jayi_link_read(call->link, to, (size_t)head->number, call->deadline_ms, call->error);
+    jayi_link *link = call->link;
+    size_t size = (size_t)head->number;
+    const char *at = link->in + link->in_begin;
+    /* The usual case: it has arrived whole. */
+    if (size + 2 <= link->in_end - link->in_begin && memcmp(at + size, "\r\n", 2) == 0) {
+        if (size > 0) memcpy(to, at, size);
+        link->in_begin += size + 2;
+        return JAY_OK;
+    }
+    int status = jayi_link_read(link, to, size, call->deadline_ms, call->error);
     if (status == JAY_OK)
         status = jayi_link_read(call->link, end, 2, call->deadline_ms, call->error);
     if (status == JAY_OK && memcmp(end, "\r\n", 2) != 0) return jayi_rd_garbled(call);
@@ -276,14 +286,35 @@ int jayi_rd_unexpected(rd_call *call, const jayi_resp_head *head) {
 
 /* ---- one command ---- */
 
-static int exchange(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_head *ret_head) {
+/* Sends a command: as one piece if it is short; on a seat it must be. */
+static int send_command(rd_call *call, const jay_bytes *words, size_t count) {
+    jayi_link *link = call->link;
+    size_t room = link->is_seat ? sizeof link->out : PIECE_MAX, need = JAYI_RESP_HEAD_MAX;
+    for (size_t i = 0; i < count && need <= room; i++) {
+        need += JAYI_RESP_HEAD_MAX + 2;
+        need = words[i].size <= room ? need + words[i].size : room + 1;
+    }
+    if (need <= room && !call->is_asking) {
+        char *at = jayi_resp_put_command(link->out, count);
+        for (size_t i = 0; i < count; i++)
+            at = jayi_resp_put_word(at, words[i].data, words[i].size);
+        struct iovec piece = {link->out, (size_t)(at - link->out)};
+        link->replies = 1;
+        call->is_clean = false;
+        return jayi_link_send(link, &piece, 1, call->deadline_ms, call->error);
+    }
+    if (link->is_seat) return JAYI_LINK_NEEDED;
     if (call->is_asking) {
         jayi_rd_put_command(call, 1);
         RD_PUT(call, "ASKING");
     }
     jayi_rd_put_command(call, count);
     for (size_t i = 0; i < count; i++) jayi_rd_put_word(call, words[i].data, words[i].size);
-    int status = jayi_rd_flush(call);
+    return jayi_rd_flush(call);
+}
+
+static int exchange(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_head *ret_head) {
+    int status = send_command(call, words, count);
     if (status == JAY_OK && call->is_asking) status = jayi_rd_read(call, ret_head);
     if (status == JAY_OK) status = jayi_rd_read(call, ret_head);
     if (status == JAY_OK)
@@ -296,6 +327,10 @@ int jayi_rd_run(rd_call *call, const jay_bytes *words, size_t count, bool is_onc
                 jayi_resp_head *ret_head) {
     for (;;) {
         int status = exchange(call, words, count, ret_head);
+        if (status == JAY_OK && ret_head->type != JAYI_RESP_ERROR) {
+            call->is_asking = false;
+            return JAY_OK;
+        }
         if (!jayi_rd_goes_on(call, &status, ret_head, is_once)) return status;
     }
 }

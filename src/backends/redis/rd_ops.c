@@ -17,7 +17,7 @@ void jayi_rd_fill_value(jay_value *value, char *block, size_t size) {
 /* ---- reading ---- */
 
 /* Runs GET: JAY_OK when a string follows. */
-static int find(rd_call *call, const void *key, size_t key_size, jayi_resp_head *ret_head) {
+static inline int find(rd_call *call, const void *key, size_t key_size, jayi_resp_head *ret_head) {
     const jay_bytes words[] = {RD_WORD("GET"), {key, key_size}};
     int status = jayi_rd_run(call, words, 2, false, ret_head);
     if (status != JAY_OK) return status;

@@ -51,8 +51,11 @@ static int nobody(const rd_call *call) {
 }
 
 static int take_link(rd_call *call) {
-    int status = jayi_link_acquire(&call->node->pool, call->now_ms, call->deadline_ms, &call->link,
-                                   call->error);
+    jayi_pool *pool = &call->node->pool;
+    int status = call->may_ride ? jayi_link_board(pool, call->now_ms, call->deadline_ms,
+                                                  &call->link, call->error)
+                                : jayi_link_acquire(pool, call->now_ms, call->deadline_ms,
+                                                    &call->link, call->error);
     if (status != JAY_OK) call->link = NULL;
     return status;
 }
@@ -93,7 +96,7 @@ static void init(rd_call *call, jay_backend *backend, int64_t now_ms, int64_t de
     call->now_ms = now_ms;
     call->deadline_ms = deadline_ms;
     call->turns = call->pauses = 0;
-    call->is_asking = call->may_block = false;
+    call->is_asking = call->may_block = call->may_ride = false;
 }
 
 /* A link that was taken, not waited for, may block: it has the whole time of a call. */
@@ -106,12 +109,21 @@ static void note_blocking(rd_call *call) {
 int jayi_rd_begin(rd_call *call, jay_backend *backend, jay_bytes key, bool reads,
                   jay_error *error) {
     int64_t now_ms = jayi_clock_coarse_ms();
-    if (backend->layout == RD_ONE)
-        return jayi_rd_begin_at(call, backend->server, now_ms + backend->call_ms, error);
+    int status;
     init(call, backend, now_ms, now_ms + backend->call_ms, error);
+    call->may_ride = true;
+    if (backend->layout == RD_ONE) {
+        call->slot = -1;
+        call->node = backend->server;
+        status = take_link(call);
+        if (status != JAY_OK) return status;
+        jayi_rd_reset(call);
+        call->may_block = call->link->is_reused && !call->link->was_awaited;
+        return JAY_OK;
+    }
     call->slot = backend->layout == RD_CLUSTER ? jayi_redis_slot(key.data, key.size) : 0;
     call->reads = reads;
-    int status = reach(call);
+    status = reach(call);
     if (status == JAY_OK) note_blocking(call);
     return status;
 }
@@ -175,6 +187,8 @@ static int follow(rd_call *call, const jayi_resp_head *head, bool is_ask) {
     if (!is_ask) jayi_rd_nodes_patch(call->backend, slot, node);
     part(call);
     call->node = node;
+    /* ASKING and its command go together on a link of their own. */
+    call->may_ride = false;
     int status = take_link(call);
     if (status == JAY_OK) {
         call->is_asking = is_ask;
@@ -206,17 +220,28 @@ static bool goes_on_after(rd_call *call, int *status, const jayi_resp_head *head
     return *status == JAY_OK;
 }
 
+/* After a failure: whether the command can be sent once more, on a link of the call's own. */
+static bool may_send_again(rd_call *call, int *status, bool is_once) {
+    if (*status != JAYI_LINK_NEEDED)
+        return !is_once && jayi_rd_may_repeat(call, *status, call->turns++);
+    /* A seat was too small: for the command, which has not been sent, or for the reply. No reply to
+     * what must not be sent twice is so long. */
+    if (is_once && !call->is_clean) *status = jayi_rd_garbled(call);
+    return *status == JAYI_LINK_NEEDED;
+}
+
 bool jayi_rd_goes_on(rd_call *call, int *status, const jayi_resp_head *head, bool is_once) {
     call->is_asking = false;
     if (*status == JAY_OK) {
         if (head->type != JAYI_RESP_ERROR || call->backend->layout == RD_ONE) return false;
         return goes_on_after(call, status, head);
     }
-    if (is_once || !jayi_rd_may_repeat(call, *status, call->turns++)) return false;
+    if (!may_send_again(call, status, is_once)) return false;
+    bool stays = call->slot < 0 || *status == JAYI_LINK_NEEDED;
     jayi_link_discard(call->link, *status);
     call->link = NULL;
-    call->may_block = false;
-    if (call->slot < 0) {
+    call->may_block = call->may_ride = false;
+    if (stays) {
         *status = take_link(call);
         if (*status == JAY_OK) jayi_rd_reset(call);
     } else {

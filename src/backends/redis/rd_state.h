@@ -109,6 +109,7 @@ typedef struct rd_call {
     bool reads;       /* it may go to a replica */
     bool is_asking;   /* the next command needs ASKING before it */
     bool may_block;   /* nothing has been waited for yet */
+    bool may_ride;    /* the link may be a seat (net_ride.h) */
     bool is_clean;    /* no reply is on its way */
     int write_status;
     char *written; /* what goes out next of the link's buffer ... */
@@ -117,7 +118,8 @@ typedef struct rd_call {
     struct iovec parts[RD_PARTS + 1];
 } rd_call;
 
-/* Begins a call about a key, on the server that has it; to be ended with jayi_rd_end on JAY_OK. */
+/* Begins a call about a key, on the server that has it; to be ended with jayi_rd_end on JAY_OK. In
+ * a crowd its link is a seat: only jayi_rd_run sends there. */
 int jayi_rd_begin(rd_call *call, jay_backend *backend, jay_bytes key, bool reads, jay_error *error);
 
 /* Begins a call on a node, which must stay; to be ended with jayi_rd_end on JAY_OK. */
@@ -165,8 +167,8 @@ int jayi_rd_garbled(rd_call *call);
 int jayi_rd_skip_reply(rd_call *call, const jayi_resp_head *head);
 
 /* Sends one command and reads the head of its reply; again on another link when one that has served
- * before turns out to be closed, unless `is_once`, and where a redirection points, or after a
- * refusal that may pass. is_clean when the head is all of it. */
+ * before turns out to be closed, unless `is_once`, or when a seat is too small, and where a
+ * redirection points, or after a refusal that may pass. is_clean when the head is all of it. */
 int jayi_rd_run(rd_call *call, const jay_bytes *words, size_t count, bool is_once,
                 jayi_resp_head *ret_head);
 

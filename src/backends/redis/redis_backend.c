@@ -240,8 +240,10 @@ static int take_plan(const jay_backend_config *config, jay_backend *backend, jay
             jayi_net_take_tls(&config->values[layout->plain_options], backend->addresses,
                               backend->address_count, &backend->allocator, &backend->tls, error);
     if (status != JAY_OK) return status;
-    backend->plan = (jayi_pool_plan){
-        .tls = backend->tls, .allocator = &backend->allocator, .greet = jayi_rd_greet};
+    backend->plan = (jayi_pool_plan){.tls = backend->tls,
+                                     .allocator = &backend->allocator,
+                                     .greet = jayi_rd_greet,
+                                     .measure = jayi_resp_measure};
     status = jayi_net_take_options(config, layout->options, &backend->plan,
                                    &backend->misses_outages, error);
     backend->call_ms = backend->plan.call_ms;
