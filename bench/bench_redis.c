@@ -1,12 +1,13 @@
 /*
  * bench_redis.c - Jaycache on a Redis server, beside a loop over a bare socket, which is the limit,
- * and beside hiredis.
+ * and beside hiredis; and on a cluster, all nodes at once beside one after the other.
  *
  *     bench_redis [--json] [--rounds N] [--slot-ms N] [--only TEXT]
  */
 #include <string.h>
 #include <unistd.h>
 
+#include "redis_nodes.h"
 #include "wire_bench.h"
 
 #ifdef BENCH_HAVE_HIREDIS
@@ -21,6 +22,7 @@ static const bench_goal goals[] = {
     {"redis.get_many100.16KiB.unix.vs_hiredis", false, 1.8},
     {"redis.get.1KiB.8threads.4connections.vs_connection_each", false, 0.95},
     {"redis.get.client_instructions", true, 1200},
+    {"redis.cluster.get_many300.vs_sequential_nodes", false, 2},
     {NULL, false, 0}};
 
 static void exec_server(const char *dir, const char *socket_path) {
@@ -165,6 +167,7 @@ int main(int argc, char **argv) {
                             .cells = cells,
                             .cell_count = sizeof cells / sizeof cells[0],
                             .exec_server = exec_server,
-                            .set_up_peer = set_up_peer};
+                            .set_up_peer = set_up_peer,
+                            .run_more = redis_nodes_run};
     return wire_main(&plan, argc, argv);
 }

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX 50
 #define THREADS 8
 #define VALGRIND_GETS 2000
 
@@ -167,7 +166,7 @@ static double run_team(jay_cache *cache) {
     return (double)done / ((double)(bench_now_ns() - start) / 1e9);
 }
 
-static double run_slot(wire_fn *fn, size_t size) {
+double wire_run_slot(wire_fn *fn, size_t size) {
     uint64_t done = 0;
     int64_t start = bench_now_ns(), now;
     while ((now = bench_now_ns()) - start < wire.slot_ns) done += fn(size, done);
@@ -185,14 +184,14 @@ static void name_figure(char to[96], const char *cell, const char *what) {
 }
 
 static void run_cell(bench_report *report, const wire_cell *which, size_t rounds) {
-    double ours[ROUNDS_MAX], raw[ROUNDS_MAX], peer[ROUNDS_MAX];
+    double ours[WIRE_ROUNDS_MAX], raw[WIRE_ROUNDS_MAX], peer[WIRE_ROUNDS_MAX];
     char figure[96], against[48];
     wire_fn *const fns[] = {our_get, our_set, our_get_many, our_set_many};
     fill(which->size);
     for (size_t i = 0; i < rounds; i++) {
-        raw[i] = run_slot(which->raw, which->size);
-        ours[i] = run_slot(fns[which->call], which->size);
-        if (which->peer != NULL) peer[i] = run_slot(which->peer, which->size);
+        raw[i] = wire_run_slot(which->raw, which->size);
+        ours[i] = wire_run_slot(fns[which->call], which->size);
+        if (which->peer != NULL) peer[i] = wire_run_slot(which->peer, which->size);
     }
     name_figure(figure, which->label, "unix.keys_s");
     bench_report_add(report, figure, "keys/s", ours, rounds, NULL);
@@ -206,7 +205,7 @@ static void run_cell(bench_report *report, const wire_cell *which, size_t rounds
 }
 
 static void run_threads(bench_report *report, size_t rounds) {
-    double four[ROUNDS_MAX], eight[ROUNDS_MAX];
+    double four[WIRE_ROUNDS_MAX], eight[WIRE_ROUNDS_MAX];
     char figure[96];
     fill(1024);
     for (size_t i = 0; i < rounds; i++) {
@@ -309,7 +308,7 @@ int wire_main(const wire_plan *plan, int argc, char **argv) {
         if (strcmp(argv[i], "--json") == 0) {
             is_json = true;
         } else if (strcmp(argv[i], "--rounds") == 0) {
-            rounds = parse_number(argv[++i], ROUNDS_MAX);
+            rounds = parse_number(argv[++i], WIRE_ROUNDS_MAX);
         } else if (strcmp(argv[i], "--slot-ms") == 0) {
             slot_ms = parse_number(argv[++i], 10000);
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
@@ -326,6 +325,7 @@ int wire_main(const wire_plan *plan, int argc, char **argv) {
     }
     if (wire_is_wanted("get.1KiB.8threads.4connections")) run_threads(report, (size_t)rounds);
     if (wire_is_wanted("get.client_instructions")) count_instructions(report, argv[0]);
+    if (plan->run_more != NULL) plan->run_more(report, (size_t)rounds);
     bench_report_finish(report);
     return 0;
 }

@@ -42,6 +42,7 @@ typedef struct wire_plan {
     size_t cell_count;
     void (*exec_server)(const char *dir, const char *socket_path); /* returns on failure only */
     void (*set_up_peer)(const char *socket_path);                  /* or NULL */
+    void (*run_more)(bench_report *report, size_t rounds);         /* further figures, or NULL */
 } wire_plan;
 
 /* All of it is set up by wire_main. */
@@ -79,6 +80,11 @@ size_t wire_receive(const char *end, size_t at_least);
 size_t wire_number(const char **at);
 
 bool wire_is_wanted(const char *name);
+
+/* Runs calls for a slot: how many keys a second. */
+double wire_run_slot(wire_fn *fn, size_t size);
+
+#define WIRE_ROUNDS_MAX 50
 
 int wire_main(const wire_plan *plan, int argc, char **argv);
 

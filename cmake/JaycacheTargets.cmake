@@ -8,6 +8,9 @@
 #                                        `library`, if given, is looked for and put into
 #                                        <library>_LIBRARY
 #   jaycache_add_folder(folder wanted)   add_subdirectory, where wanted and present
+#   jaycache_handin(peer header library package)
+#                                        libjaycache-<peer> from from_<peer>.c, with its header and
+#                                        pkg-config file, where another client's library is found
 
 find_package(Threads REQUIRED)
 
@@ -101,4 +104,37 @@ function(jaycache_add_folder folder wanted)
     if(wanted AND EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory(${folder})
     endif()
+endfunction()
+
+function(jaycache_handin peer header library package)
+    string(TOUPPER ${peer} NAME)
+    find_path(${NAME}_INCLUDE ${header})
+    find_library(${NAME}_LIBRARY ${library})
+    mark_as_advanced(${NAME}_INCLUDE ${NAME}_LIBRARY)
+    if(NOT ${NAME}_INCLUDE OR NOT ${NAME}_LIBRARY)
+        message(STATUS "no libjaycache-${peer}; on Debian: apt-get install ${package}")
+        return()
+    endif()
+    set(target jaycache_${peer})
+    add_library(${target} SHARED from_${peer}.c)
+    target_link_libraries(${target} PUBLIC jaycache PRIVATE "${${NAME}_LIBRARY}")
+    target_include_directories(${target} SYSTEM PUBLIC "${${NAME}_INCLUDE}")
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    set_target_properties(
+        ${target}
+        PROPERTIES OUTPUT_NAME jaycache-${peer}
+                   SOVERSION 0
+                   VERSION ${PROJECT_VERSION}
+    )
+    jaycache_warnings(${target})
+    install(TARGETS ${target} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+    install(
+        FILES "${PROJECT_SOURCE_DIR}/include/jaycache/${peer}.h"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/jaycache"
+    )
+    configure_file(jaycache-${peer}.pc.in jaycache-${peer}.pc @ONLY)
+    install(
+        FILES "${CMAKE_CURRENT_BINARY_DIR}/jaycache-${peer}.pc"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+    )
 endfunction()

@@ -15,7 +15,7 @@ SHARED_ROOMS = {"backends/region"}
 # What is tested from outside, as users see it.
 OUTSIDE_TESTS = ("contract", "support", "cli", "site", "install", "tools")
 # Folders whose programs may include each other's headers.
-SHARED = {"tests/contract": ["tests/support"]}
+SHARED = {"tests/contract": ["tests/support"], "bench": ["tests/redis"]}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]')
 
 

@@ -139,6 +139,29 @@ step_moved() {
     expect_value "$here/example" "$here/elsewhere"
 }
 
+# Where another client's library was found, there is one that takes its connections.
+step_handin() {
+    use_pkg_config_of "$prefix"
+    local peer flags built=0
+    for peer in hiredis libmemcached; do
+        [ -f "$prefix/include/jaycache/$peer.h" ] || continue
+        built=1
+        read -ra flags < <(pkg-config --cflags --libs "jaycache-$peer")
+        printf '#include <jaycache/%s.h>\n#include <stdio.h>\nint main(void) {\n' "$peer" \
+            >"$here/$peer.c"
+        case $peer in
+        hiredis) echo 'return jay_redis_from_hiredis(NULL, NULL, 0, NULL, NULL, NULL)' ;;
+        *) echo 'return jay_memcached_from_libmemcached(NULL, NULL, NULL, NULL, NULL)' ;;
+        esac >>"$here/$peer.c"
+        printf '== JAY_E_ARGUMENT ? puts("value") < 0 : 1;\n}\n' >>"$here/$peer.c"
+        "$cc" -Wall -Wextra -Werror "$here/$peer.c" "${flags[@]}" -o "$here/$peer"
+        "$cxx" -x c++ -Wall -Wextra -Werror "$here/$peer.c" "${flags[@]}" -o "$here/$peer-cxx"
+        expect_value "$here/$peer"
+        expect_value "$here/$peer-cxx"
+    done
+    [ $built -eq 1 ] || exit 77
+}
+
 step_command() {
     local command=$prefix/bin/jaycache
     LD_LIBRARY_PATH=$(libdir "$prefix") "$command" --help >"$here/help.txt" ||
