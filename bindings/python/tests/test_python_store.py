@@ -337,19 +337,50 @@ def test_fork(cache):
         assert cache.get("child") == 1
 
 
+IN_ANOTHER_INTERPRETER = """
+import sys
+sys.path[:] = {path!r}
+import jaycache
+class Mine(jaycache.SimpleCache):
+    def get(self, key):
+        return "mine"
+assert Mine().get_many("a") == ["mine"]
+cache, shared = jaycache.SimpleCache(), jaycache.SharedMemoryCache({name!r})
+for number in range(200):
+    cache.set("a", [number])
+    assert cache.get("a") == [number] and shared.inc("n") > number
+try:
+    jaycache.Cache("nonsense:")
+except jaycache.CacheSchemeError:
+    shared.inc("refused")
+"""
+
+
 def test_other_interpreters():
+    """From CPython 3.12 on, each of them has a GIL of its own."""
     try:
-        interpreters = importlib.import_module("_xxsubinterpreters")
+        name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+        interpreters = importlib.import_module(name)
     except ImportError:
         pytest.skip("this Python has no such module")
-    one = interpreters.create()
-    interpreters.run_string(
-        one,
-        f"import sys; sys.path[:] = {sys.path!r}\n"
-        "import jaycache\nc = jaycache.SimpleCache()\nc.set('a', [1])\nassert c.get('a') == [1]\n"
-        "try:\n    jaycache.Cache('nonsense:')\nexcept jaycache.CacheSchemeError:\n    pass\n",
-    )
-    interpreters.destroy(one)
+    name = f"python-interpreters-{os.getpid()}"
+    script = IN_ANOTHER_INTERPRETER.format(path=sys.path, name=name)
+
+    def work():
+        one = interpreters.create()
+        interpreters.run_string(one, script)
+        interpreters.destroy(one)
+
+    try:
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        shared = SharedMemoryCache(name)
+        assert shared.get("n") == 600 and shared.get("refused") == 3
+    finally:
+        SharedMemoryCache.remove(name)
     assert SimpleCache().set("a", 1)
 
 
