@@ -36,14 +36,17 @@ class BaseCache:
                             means for ever.
     :param ignore_delete_many_errors: False: :meth:`delete_many` raises RuntimeError when a key that
                                       is there could not be deleted.
+    :param secret_key: a key, or a list of keys, to sign what `serializer` makes with.
     """
 
     ignore_delete_many_errors = True
 
-    def __init__(self, default_timeout=300, ignore_delete_many_errors=True):
+    def __init__(self, default_timeout=300, ignore_delete_many_errors=True, *, secret_key=None):
         self.default_timeout = seconds_of(default_timeout)
         if not ignore_delete_many_errors:
             self.ignore_delete_many_errors = False
+        if secret_key is not None:
+            self.serializer = SignedSerializer(secret_key, getattr(self, "serializer", None))
 
     @own
     def _normalize_timeout(self, timeout):
