@@ -327,3 +327,30 @@ class StoreCache(_jaycache.Store, BaseCache):
 
     def __exit__(self, *error):
         self.close()
+
+
+class BoundedStore(StoreCache):
+    """A StoreCache with a threshold. The store itself makes room, in the library."""
+
+    #: How many entries there may be beyond the threshold.
+    _slack = 1
+    _threshold = 0
+
+    def _open_bounded(self, url, options, threshold, max_bytes, traits=0):
+        self._threshold = threshold
+        if threshold:
+            options["max_items"] = threshold + self._slack
+        options["max_bytes"] = max_bytes
+        self._open(url, options, self._form, self._traits | traits)
+
+    def _over_threshold(self):
+        return self._threshold != 0 and self.stats()["items"] > self._threshold
+
+    def _prune(self):
+        """Nothing: the store has made room when a call is done."""
+
+    def _remove_expired(self, now):
+        """Nothing: what has expired is not there for anyone."""
+
+    def _remove_older(self):
+        """Nothing: see `_prune`."""

@@ -38,7 +38,8 @@ enum {
     PY_MISS_HOOK = 4,       /* a get that misses asks self._missed(key) */
     PY_SET_HOOK = 8,        /* a set first tells self._setting(key) */
     PY_DELETES_MISSES = 16, /* deleting what is not there is True */
-    PY_LISTS_MISSES = 32    /* delete_many lists what was not there, too */
+    PY_LISTS_MISSES = 32,   /* delete_many lists what was not there, too */
+    PY_ODD_KEYS = 64        /* every key is the business of self._odd_key(key) */
 };
 
 /* How values that are not the serializer's business are laid out. */
