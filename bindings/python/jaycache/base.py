@@ -183,6 +183,23 @@ def _is_own(cache, name):
     return isinstance(function, types.MethodDescriptorType) or hasattr(function, "jaycache_own")
 
 
+#: Schemes of caches that another process cannot open.
+_IN_THIS_PROCESS = ("memory", "simple")
+#: Attributes that are made anew where they are needed.
+_NOT_PICKLED = ("_spare", "_dumps", "_loads")
+
+
+def _reopen(kind, state, default_timeout):
+    """Makes a cache of what StoreCache.__reduce__ has written."""
+    cache = kind.__new__(kind)
+    for name, value in state.items():
+        setattr(cache, name, value)
+    cache.default_timeout = default_timeout
+    if cache._opened is not None:
+        cache._open(*cache._opened)
+    return cache
+
+
 class StoreCache(_jaycache.Store, BaseCache):
     """What the classes on the C library share. Use one of those, or :class:`Cache` with a URL."""
 
@@ -195,6 +212,20 @@ class StoreCache(_jaycache.Store, BaseCache):
     #: 1: the library counts, and Python what it cannot; 2: the library alone.
     _counting = 1
     _signing_keys = None
+
+    #: What `_open` was given; None: not open.
+    _opened = None
+
+    def _open(self, url, options, form, traits):
+        _jaycache.Store._open(self, url, options, form, traits)
+        self._opened = url, options, form, traits
+
+    def __reduce__(self):
+        """For multiprocessing: what is unpickled is opened anew, on the same entries."""
+        if self._scheme in _IN_THIS_PROCESS:
+            raise TypeError(f"the entries of this {type(self).__name__} are in this process only")
+        state = {name: value for name, value in self.__dict__.items() if name not in _NOT_PICKLED}
+        return _reopen, (type(self), state, self.default_timeout)
 
     def _setup(self, default_timeout=300, serializer=None, secret_key=None, **base):
         BaseCache.__init__(self, default_timeout, **base)

@@ -86,6 +86,7 @@ class MemcachedCache(StoreCache):
             ignore_delete_many_errors=ignore_delete_many_errors,
         )
         self.key_prefix = key_prefix
+        servers = [servers] if isinstance(servers, str) else servers
         if servers is not None and not isinstance(servers, (list, tuple)):
             self._given = servers
             return

@@ -74,7 +74,6 @@ class BaseRedisCache(StoreCache):
 
     def _connect(self, url, options):
         """Has the library's client do the work."""
-        self._opened = url, options
         self._open(url, options, self._form, self._traits)
 
     def _make_client(self):
@@ -261,7 +260,7 @@ class BaseRedisCache(StoreCache):
             return Store.clear(self)
         if len(prefix.encode()) > 1024:
             return clear_prefix(self)
-        url, options = self._opened
+        url, options, _, _ = self._opened
         with PrefixStore() as store:
             store._open(url, dict(options, prefix=prefix), self._form, 0)
             return Store.clear(store)

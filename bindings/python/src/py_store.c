@@ -75,7 +75,8 @@ static bool has_changed(const py_store *self) {
 
 int py_enter(py_store *self) {
     if (self->cache == NULL || self->closing) {
-        PyErr_SetString(PyExc_ValueError, "the cache is closed, or was never opened");
+        PyErr_SetString(PyExc_ValueError, "the cache is closed or was never opened, or this is "
+                                          "nothing that can be asked of the client it was given");
         return -1;
     }
     if (has_changed(self) && configure(self) != 0) return -1;
