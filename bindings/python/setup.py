@@ -4,11 +4,13 @@ The library's sources are those of the tree around this folder, or in an unpacke
 `library`, where `setup.py sdist` has put them. JAYCACHE_TLS=0 builds without OpenSSL.
 """
 
+import concurrent.futures
 import os
 import re
 import shutil
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -53,10 +55,25 @@ class SdistWithLibrary(sdist):
                 shutil.rmtree(INSIDE)
 
 
+class ParallelBuild(build_ext):
+    """Compiles as many files at a time as there are processors."""
+
+    def build_extensions(self):
+        compile_some = self.compiler.compile
+
+        def compile_all(files, **options):
+            with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+                made = pool.map(lambda file: compile_some([file], **options), files)
+                return [each for objects in made for each in objects]
+
+        self.compiler.compile = compile_all
+        super().build_extensions()
+
+
 with_tls = os.environ.get("JAYCACHE_TLS", "1") != "0"
 setup(
     version=version(),
-    cmdclass={"sdist": SdistWithLibrary},
+    cmdclass={"build_ext": ParallelBuild, "sdist": SdistWithLibrary},
     ext_modules=[
         Extension(
             "jaycache._jaycache",

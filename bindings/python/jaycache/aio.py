@@ -5,11 +5,11 @@ lets any number use one handle; those in memory are done on the spot, since they
 handing them to a thread.
 """
 
-import asyncio
-import concurrent.futures
 import functools
 
 from . import local_caches
+
+# asyncio is imported by who uses it: it takes three times as long as the rest of the package.
 
 _ON_THE_SPOT = ("memory", "simple", "null")
 
@@ -26,12 +26,16 @@ class AsyncCache:
         self.cache = local_caches.Cache(cache, **options) if isinstance(cache, str) else cache
         self._threads = None
         if getattr(self.cache, "_scheme", None) not in _ON_THE_SPOT:
+            import concurrent.futures
+
             self._threads = concurrent.futures.ThreadPoolExecutor(threads, "jaycache")
 
     async def _call(self, method, *args, **kwargs):
         work = functools.partial(getattr(self.cache, method), *args, **kwargs)
         if self._threads is None:
             return work()
+        import asyncio
+
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def close(self):

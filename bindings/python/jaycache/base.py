@@ -36,14 +36,17 @@ class BaseCache:
                             means for ever.
     :param ignore_delete_many_errors: False: :meth:`delete_many` raises RuntimeError when a key that
                                       is there could not be deleted.
+    :param secret_key: a key, or a list of keys, to sign what `serializer` makes with.
     """
 
     ignore_delete_many_errors = True
 
-    def __init__(self, default_timeout=300, ignore_delete_many_errors=True):
+    def __init__(self, default_timeout=300, ignore_delete_many_errors=True, *, secret_key=None):
         self.default_timeout = seconds_of(default_timeout)
         if not ignore_delete_many_errors:
             self.ignore_delete_many_errors = False
+        if secret_key is not None:
+            self.serializer = SignedSerializer(secret_key, getattr(self, "serializer", None))
 
     @own
     def _normalize_timeout(self, timeout):
@@ -180,6 +183,23 @@ def _is_own(cache, name):
     return isinstance(function, types.MethodDescriptorType) or hasattr(function, "jaycache_own")
 
 
+#: Schemes of caches that another process cannot open.
+_IN_THIS_PROCESS = ("memory", "simple")
+#: Attributes that are made anew where they are needed.
+_NOT_PICKLED = ("_spare", "_dumps", "_loads")
+
+
+def _reopen(kind, state, default_timeout):
+    """Makes a cache of what StoreCache.__reduce__ has written."""
+    cache = kind.__new__(kind)
+    for name, value in state.items():
+        setattr(cache, name, value)
+    cache.default_timeout = default_timeout
+    if cache._opened is not None:
+        cache._open(*cache._opened)
+    return cache
+
+
 class StoreCache(_jaycache.Store, BaseCache):
     """What the classes on the C library share. Use one of those, or :class:`Cache` with a URL."""
 
@@ -192,6 +212,20 @@ class StoreCache(_jaycache.Store, BaseCache):
     #: 1: the library counts, and Python what it cannot; 2: the library alone.
     _counting = 1
     _signing_keys = None
+
+    #: What `_open` was given; None: not open.
+    _opened = None
+
+    def _open(self, url, options, form, traits):
+        _jaycache.Store._open(self, url, options, form, traits)
+        self._opened = url, options, form, traits
+
+    def __reduce__(self):
+        """For multiprocessing: what is unpickled is opened anew, on the same entries."""
+        if self._scheme in _IN_THIS_PROCESS:
+            raise TypeError(f"the entries of this {type(self).__name__} are in this process only")
+        state = {name: value for name, value in self.__dict__.items() if name not in _NOT_PICKLED}
+        return _reopen, (type(self), state, self.default_timeout)
 
     def _setup(self, default_timeout=300, serializer=None, secret_key=None, **base):
         BaseCache.__init__(self, default_timeout, **base)
@@ -324,3 +358,30 @@ class StoreCache(_jaycache.Store, BaseCache):
 
     def __exit__(self, *error):
         self.close()
+
+
+class BoundedStore(StoreCache):
+    """A StoreCache with a threshold. The store itself makes room, in the library."""
+
+    #: How many entries there may be beyond the threshold.
+    _slack = 1
+    _threshold = 0
+
+    def _open_bounded(self, url, options, threshold, max_bytes, traits=0):
+        self._threshold = threshold
+        if threshold:
+            options["max_items"] = threshold + self._slack
+        options["max_bytes"] = max_bytes
+        self._open(url, options, self._form, self._traits | traits)
+
+    def _over_threshold(self):
+        return self._threshold != 0 and self.stats()["items"] > self._threshold
+
+    def _prune(self):
+        """Nothing: the store has made room when a call is done."""
+
+    def _remove_expired(self, now):
+        """Nothing: what has expired is not there for anyone."""
+
+    def _remove_older(self):
+        """Nothing: see `_prune`."""

@@ -7,7 +7,13 @@ from .base import BaseCache, NullCache
 from .file_cache import FileSystemCache
 from .local_caches import SimpleCache, ThreadedSimpleCache
 from .memcached_cache import MemcachedCache
-from .redis_cache import RedisCache, RedisClusterCache, RedisSentinelCache, ValkeyCache
+from .redis_cache import (
+    BaseRedisCache,
+    RedisCache,
+    RedisClusterCache,
+    RedisSentinelCache,
+    ValkeyCache,
+)
 from .uwsgi_cache import UWSGICache
 
 #: The modules of the package cachelib, and what programs import from them.
@@ -16,6 +22,7 @@ SUBMODULES = {
     "file": ["FileSystemCache"],
     "memcached": ["MemcachedCache"],
     "redis": ["RedisCache", "RedisClusterCache", "RedisSentinelCache"],
+    "redis_base": ["BaseRedisCache"],
     "simple": ["SimpleCache", "ThreadedSimpleCache"],
     "uwsgi": ["UWSGICache"],
     "valkey": ["ValkeyCache"],

@@ -5,6 +5,7 @@ from .file_cache import FileSystemCache as FileSystemCache
 from .local_caches import SimpleCache as SimpleCache, ThreadedSimpleCache as ThreadedSimpleCache
 from .memcached_cache import MemcachedCache as MemcachedCache
 from .redis_cache import (
+    BaseRedisCache as BaseRedisCache,
     RedisCache as RedisCache,
     RedisClusterCache as RedisClusterCache,
     RedisSentinelCache as RedisSentinelCache,

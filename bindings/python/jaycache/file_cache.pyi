@@ -3,9 +3,9 @@
 import os
 from typing import Any, Callable, Optional, Union
 
-from .base import Secret, Serializer, StoreCache, Timeout
+from .base import BoundedStore, Secret, Serializer, Timeout
 
-class FileSystemCache(StoreCache):
+class FileSystemCache(BoundedStore):
     def __init__(
         self,
         cache_dir: Union[str, "os.PathLike[str]"],
@@ -15,6 +15,7 @@ class FileSystemCache(StoreCache):
         hash_method: Callable[..., Any] = ...,
         ignore_delete_many_errors: bool = ...,
         *,
+        hashed_keys: bool = ...,
         max_bytes: Union[int, str, None] = ...,
         serializer: Optional[Serializer] = ...,
         secret_key: Secret = ...,

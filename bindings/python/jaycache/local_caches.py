@@ -7,7 +7,7 @@ from time import time
 from urllib.parse import quote
 
 from . import _jaycache
-from .base import StoreCache, own, seconds_of
+from .base import BoundedStore, StoreCache, own, seconds_of
 from .serializers import (
     JSONSerializer,
     MessagePackSerializer,
@@ -49,7 +49,7 @@ class Entries(collections.abc.Mapping):
         _jaycache.Store.clear(self._of)
 
 
-class SimpleCache(StoreCache):
+class SimpleCache(BoundedStore):
     """A cache in the memory of this process, for all of its threads.
 
     :param threshold: as many entries are kept; one more comes before old ones go. 0 means 500.
@@ -77,19 +77,11 @@ class SimpleCache(StoreCache):
             secret_key,
             ignore_delete_many_errors=ignore_delete_many_errors,
         )
-        self._threshold = threshold or 500
-        options = {"max_items": self._threshold + 1, "max_bytes": max_bytes}
-        self._open("memory:", options, self._form, self._traits)
+        self._open_bounded("memory:", {}, threshold or 500, max_bytes)
 
     @property
     def _cache(self):
         return Entries(self)
-
-    def _over_threshold(self):
-        return len(self._cache) > self._threshold
-
-    def _prune(self):
-        """Nothing: the store makes room by itself."""
 
     @own
     def _normalize_timeout(self, timeout):
@@ -101,7 +93,7 @@ class ThreadedSimpleCache(SimpleCache):
     """SimpleCache by another name: every SimpleCache is safe for threads."""
 
 
-class SharedMemoryCache(StoreCache):
+class SharedMemoryCache(BoundedStore):
     """A cache in memory that the processes of a machine share: workers of a server, for instance.
 
     :param name: the name by which they find it: letters, digits, '.', '_' and '-'.
@@ -116,6 +108,7 @@ class SharedMemoryCache(StoreCache):
     """
 
     serializer = PickleSerializer()
+    _slack = 0
 
     def __init__(
         self,
@@ -133,12 +126,8 @@ class SharedMemoryCache(StoreCache):
         self._setup(default_timeout, serializer, secret_key)
         self.name = name
         self.key_prefix = key_prefix
-        if threshold:
-            options["max_items"] = threshold
-        if mode is not None:
-            options["mode"] = mode
-        options["max_bytes"] = max_bytes
-        self._open("shm:" + quote(name, safe=""), options, self._form, self._traits)
+        options["mode"] = mode
+        self._open_bounded("shm:" + quote(name, safe=""), options, threshold, max_bytes)
 
     @staticmethod
     def remove(name):

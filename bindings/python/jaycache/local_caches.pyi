@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Tuple, Union
 
-from .base import Prefix, Secret, Serializer, StoreCache, Timeout
+from .base import BoundedStore, Prefix, Secret, Serializer, StoreCache, Timeout
 
 class Entries(Mapping[Any, Tuple[float, bytes]]):
     def __init__(self, cache: StoreCache) -> None: ...
@@ -14,7 +14,7 @@ class Entries(Mapping[Any, Tuple[float, bytes]]):
     def pop(self, key: Any, default: Any = ...) -> Any: ...
     def clear(self) -> None: ...
 
-class SimpleCache(StoreCache):
+class SimpleCache(BoundedStore):
     def __init__(
         self,
         threshold: int = ...,
@@ -30,7 +30,7 @@ class SimpleCache(StoreCache):
 
 class ThreadedSimpleCache(SimpleCache): ...
 
-class SharedMemoryCache(StoreCache):
+class SharedMemoryCache(BoundedStore):
     name: str
     def __init__(
         self,

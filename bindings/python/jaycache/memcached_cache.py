@@ -28,6 +28,20 @@ class PlainMemcached(PickleSerializer):
     """Stands for what pylibmc does, which is the C part's business."""
 
 
+class FromPool:
+    """A client that is borrowed from a pool for each call."""
+
+    def __init__(self, borrow):
+        self._borrow = borrow
+
+    def __getattr__(self, name):
+        def call(*args, **kwargs):
+            with self._borrow() as client:
+                return getattr(client, name)(*args, **kwargs)
+
+        return call
+
+
 class MemcachedCache(StoreCache):
     """A cache on memcached servers.
 
@@ -35,6 +49,10 @@ class MemcachedCache(StoreCache):
                     memcache.Client.
     :param default_timeout: seconds that an entry lives by default; 0: for ever.
     :param key_prefix: stands before every key. :meth:`clear` clears other prefixes, too.
+    :param pool_size: the most connections to a server at the same time; 1: as many as the library
+                      likes, so that threads do not wait for each other.
+    :param pool_blocking: taken for the sake of programs that give it: a call waits for a connection,
+                          but no longer than its deadline.
     :param serializer: how values become bytes, with the library's client only; by default texts,
                        bytes and integers are themselves, and all else is a pickle, as with pylibmc.
     :param secret_key: a key, or a list of keys, to sign every value with.
@@ -53,6 +71,8 @@ class MemcachedCache(StoreCache):
         servers=None,
         default_timeout=300,
         key_prefix=None,
+        pool_size=1,
+        pool_blocking=True,
         ignore_delete_many_errors=True,
         *,
         serializer=None,
@@ -66,17 +86,18 @@ class MemcachedCache(StoreCache):
             ignore_delete_many_errors=ignore_delete_many_errors,
         )
         self.key_prefix = key_prefix
+        servers = [servers] if isinstance(servers, str) else servers
         if servers is not None and not isinstance(servers, (list, tuple)):
             self._given = servers
             return
         self._servers = list(servers or ["127.0.0.1:11211"])
-        mine = type(self).import_preferred_memcache_lib
-        if not hasattr(mine, "jaycache_own"):
-            self._given = self.import_preferred_memcache_lib(self._servers)
-            if self._given is None:
-                raise RuntimeError("no memcache module found")
+        self._pool = pool_size, pool_blocking
+        if not hasattr(type(self).import_preferred_memcache_lib, "jaycache_own"):
+            self._given = self._make_client()
             return
         options.setdefault("hash", "modula")
+        if pool_size > 1:
+            options.setdefault("connections", pool_size)
         url = "memcached://" + ",".join(map(self._address, self._servers))
         self._open(url, options, self._form, self._traits)
 
@@ -91,9 +112,25 @@ class MemcachedCache(StoreCache):
             return f"{parts[0]}:{parts[1]}*{parts[2]}"
         return server
 
+    def _make_client(self):
+        """A client by import_preferred_memcache_lib, which a subclass may have its own of."""
+        import inspect  # takes longer than all else that is imported here, and is seldom needed
+
+        make = self.import_preferred_memcache_lib
+        takes_pool = len(inspect.signature(make).parameters) > 1
+        made = make(self._servers, *(self._pool if takes_pool else ()))
+        client, context = made if isinstance(made, tuple) else (made, None)
+        if client is None:
+            raise RuntimeError("no memcache module found")
+        return client if context is None else FromPool(context)
+
     @own
     def import_preferred_memcache_lib(self, servers):
-        """A client for the servers, of the best package that is there, or None."""
+        """A client for the servers, of the best package that is there, or None.
+
+        A subclass may also take the size of a pool and whether to wait for it, and return a pair of a
+        pool and of a function that lends a client from it.
+        """
         try:
             import pylibmc
 
@@ -119,9 +156,7 @@ class MemcachedCache(StoreCache):
         if self._given is not None:
             return self._given
         if self._spare is None:
-            self._spare = self.import_preferred_memcache_lib(self._servers)
-            if self._spare is None:
-                raise RuntimeError("no memcache module found")
+            self._spare = self._make_client()
         return self._spare
 
     @_client.setter

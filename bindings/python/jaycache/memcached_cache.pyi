@@ -1,8 +1,12 @@
 """Types of memcached_cache.py."""
 
-from typing import Any, Optional
+from typing import Any, Callable, ContextManager, Optional
 
 from .base import Key, Prefix, Secret, Serializer, StoreCache, Timeout
+
+class FromPool:
+    def __init__(self, borrow: Callable[[], ContextManager[Any]]) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...
 
 class MemcachedCache(StoreCache):
     _client: Any
@@ -11,6 +15,8 @@ class MemcachedCache(StoreCache):
         servers: Any = ...,
         default_timeout: Timeout = ...,
         key_prefix: Prefix = ...,
+        pool_size: int = ...,
+        pool_blocking: bool = ...,
         ignore_delete_many_errors: bool = ...,
         *,
         serializer: Optional[Serializer] = ...,

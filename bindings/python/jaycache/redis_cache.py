@@ -1,23 +1,27 @@
 """redis_cache.py - RedisCache: on the C library's own client, or on one that was handed in.
 
-With an address, the library talks to the server. With an object like redis.Redis, or when one is
+With addresses, the library talks to the servers. With an object like redis.Redis, or when one is
 put into `_write_client` or `_read_client` later (Flask-Caching does so for Sentinel and Cluster),
 calls go through that object, by the methods that cachelib called and no others. What lies on the
 server is the same in both ways, and the same as with cachelib.
 """
 
+import importlib
 import math
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from . import _jaycache
 from .base import StoreCache, own, seconds_of
 from .local_caches import clear_prefix
-from .serializers import RedisSerializer, ValkeySerializer
+from .serializers import BaseRedisSerializer, RedisSerializer, ValkeySerializer
 
 Store = _jaycache.Store
 #: Keyword arguments of redis.Redis that the library's client has, and how it calls them.
 KNOWN = {"client_name", "max_connections", "socket_timeout", "socket_connect_timeout"}
 KNOWN |= {"username", "ssl", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "unix_socket_path"}
+#: Those of them that concern a cluster, or servers behind Sentinels.
+KNOWN_TO_GROUPS = {"client_name", "max_connections", "socket_timeout", "socket_connect_timeout"}
+KNOWN_TO_GROUPS |= {"username"}
 GLOB = str.maketrans({character: "\\" + character for character in "*?[]\\"})
 
 
@@ -25,25 +29,18 @@ def _milliseconds(seconds):
     return max(1, math.ceil(seconds * 1000))
 
 
-class RedisCache(StoreCache):
-    """A cache on a Redis or Valkey server.
+class BaseRedisCache(StoreCache):
+    """What the caches on Redis share; by itself, a cache on a client that was handed in.
 
-    :param host: the address of the server, a URL (`redis://`, `rediss://`, `redis+unix://`), or an
-                 object like redis.Redis.
-    :param port: the server's port.
-    :param password: the password, if it wants one.
-    :param db: the number of the database.
+    :param client: an object like redis.Redis.
     :param default_timeout: seconds that an entry lives by default; 0: for ever.
     :param key_prefix: stands before every key; a text, or a function that returns one.
     :param serializer: how values become bytes; by default integers are digits, all else
                        '!' and a pickle.
     :param secret_key: a key, or a list of keys, to sign every value with.
-    :param check_connection: True: RuntimeError if the server does not answer now.
-    :param kwargs: arguments of redis.Redis. With one that the library does not know, a redis.Redis
-                   is made and used.
     """
 
-    serializer = RedisSerializer()
+    serializer = BaseRedisSerializer()
     _form = _jaycache.PY_REDIS
     _traits = _jaycache.PY_LISTS_MISSES
     _normalizes_to_date = False
@@ -54,77 +51,34 @@ class RedisCache(StoreCache):
 
     def __init__(
         self,
-        host="localhost",
-        port=6379,
-        password=None,
-        db=0,
+        client,
         default_timeout=300,
         key_prefix=None,
-        ignore_delete_many_errors=True,
         *,
         serializer=None,
         secret_key=None,
-        check_connection=False,
-        **kwargs,
+        ignore_delete_many_errors=True,
     ):
-        self._setup(
+        self._begin(
             default_timeout,
-            serializer,
-            secret_key,
+            key_prefix,
+            serializer=serializer,
+            secret_key=secret_key,
             ignore_delete_many_errors=ignore_delete_many_errors,
         )
-        self.key_prefix = key_prefix or ""
-        if host is None:
-            raise ValueError("RedisCache host parameter may not be None")
-        if kwargs.get("decode_responses"):
-            raise ValueError("decode_responses is not supported by RedisCache.")
-        self._address = dict(host=host, port=port, password=password, db=db, **kwargs)
-        if not isinstance(host, str):
-            self._reader = self._writer = host
-        elif set(kwargs) <= KNOWN or "://" in host:
-            self._open(*self._url(**self._address), self._form, self._traits)
-        else:
-            self._reader = self._writer = self._make_client()
-        if check_connection:
-            self._check_connection()
+        self._reader = self._writer = client
 
-    @staticmethod
-    def _url(host, port, password, db, username=None, ssl=False, unix_socket_path=None, **kwargs):
-        options = {
-            "client_name": kwargs.get("client_name"),
-            "connections": kwargs.get("max_connections"),
-            "tls_ca": kwargs.get("ssl_ca_certs"),
-            "tls_cert": kwargs.get("ssl_certfile"),
-            "tls_key": kwargs.get("ssl_keyfile"),
-        }
-        if kwargs.get("socket_timeout"):
-            options["deadline"] = _milliseconds(kwargs["socket_timeout"])
-        if kwargs.get("socket_connect_timeout"):
-            options["connect_deadline"] = _milliseconds(kwargs["socket_connect_timeout"])
-        if "://" in host:
-            return host, options
-        login = ""
-        if password:
-            login = f"{quote(username or '', safe='')}:{quote(password, safe='')}@"
-        place = unix_socket_path or (host if host.startswith("/") else None)
-        if place:
-            options["db"] = db
-            return f"redis+unix://{login}{quote(place)}", options
-        if ":" in host and not host.startswith("["):
-            host = f"[{host}]"
-        return f"{'rediss' if ssl else 'redis'}://{login}{host}:{port}/{db}", options
+    def _begin(self, default_timeout, key_prefix, **base):
+        self._setup(default_timeout, **base)
+        self.key_prefix = key_prefix or ""
+
+    def _connect(self, url, options):
+        """Has the library's client do the work."""
+        self._open(url, options, self._form, self._traits)
 
     def _make_client(self):
-        try:
-            import redis
-        except ImportError as error:
-            raise RuntimeError("no redis module found") from error
-        address = self._address
-        if "://" in address["host"]:
-            return redis.Redis.from_url(address["host"].replace("redis+unix", "unix"))
-        if address["host"].startswith("/"):
-            address = dict(address, unix_socket_path=address["host"])
-        return redis.Redis(**address)
+        """A client of redis-py for the servers that the library talks to."""
+        raise RuntimeError("this cache has no client")
 
     def _check_connection(self):
         try:
@@ -140,7 +94,7 @@ class RedisCache(StoreCache):
     # -- the clients, as subclasses know them -------------------------------------------------
 
     def _spare_client(self):
-        """A redis.Redis of the same server, for those who ask for one; it serves no calls of ours."""
+        """A client of the same servers, for those who ask for one; it serves no calls of ours."""
         if self._spare is None:
             self._spare = self._make_client()
         return self._spare
@@ -165,7 +119,13 @@ class RedisCache(StoreCache):
         if self._writer is None:
             self._writer = client
 
-    _client = _write_client
+    @property
+    def _client(self):
+        return self._write_client
+
+    @_client.setter
+    def _client(self, client):
+        self._reader = self._writer = client
 
     # -- what is stored -------------------------------------------------------------------------
 
@@ -256,16 +216,15 @@ class RedisCache(StoreCache):
             return Store.set_many(self, mapping, timeout)
         pairs = list(mapping.items() if hasattr(mapping, "items") else mapping)
         seconds = self._seconds(timeout)
+        if seconds == 0:
+            return [key for key, value in pairs if self.set(key, value, timeout)]
         pipe = self._writer.pipeline(transaction=False)
         for key, value in pairs:
             if seconds == -1:
                 pipe.set(name=self._name(key), value=self._pack(value))
-            elif seconds == 0:
-                pipe.delete(self._name(key))
             else:
                 pipe.setex(name=self._name(key), value=self._pack(value), time=seconds)
-        done = pipe.execute()
-        return [key for (key, _), ok in zip(pairs, done) if ok or seconds == 0]
+        return [key for (key, _), ok in zip(pairs, pipe.execute()) if ok]
 
     @own
     def delete(self, key):
@@ -301,7 +260,7 @@ class RedisCache(StoreCache):
             return Store.clear(self)
         if len(prefix.encode()) > 1024:
             return clear_prefix(self)
-        url, options = self._url(**self._address)
+        url, options, _, _ = self._opened
         with PrefixStore() as store:
             store._open(url, dict(options, prefix=prefix), self._form, 0)
             return Store.clear(store)
@@ -323,18 +282,162 @@ class PrefixStore(StoreCache):
     serializer = RedisSerializer()
 
 
+def _options_of(kwargs):
+    """Options of the library for what redis.Redis calls otherwise."""
+    options = {
+        "client_name": kwargs.get("client_name"),
+        "connections": kwargs.get("max_connections"),
+        "tls_ca": kwargs.get("ssl_ca_certs"),
+        "tls_cert": kwargs.get("ssl_certfile"),
+        "tls_key": kwargs.get("ssl_keyfile"),
+    }
+    if kwargs.get("socket_timeout"):
+        options["deadline"] = _milliseconds(kwargs["socket_timeout"])
+    if kwargs.get("socket_connect_timeout"):
+        options["connect_deadline"] = _milliseconds(kwargs["socket_connect_timeout"])
+    return options
+
+
+def _login(username, password):
+    if not password:
+        return ""
+    return f"{quote(username or '', safe='')}:{quote(password, safe='')}@"
+
+
+def _host(host):
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+class RedisCache(BaseRedisCache):
+    """A cache on a Redis or Valkey server.
+
+    :param host: the address of the server, a URL (`redis://`, `rediss://`, `redis+unix://`,
+                 `redis+cluster://`, `redis+sentinel://`), or an object like redis.Redis.
+    :param port: the server's port.
+    :param password: the password, if it wants one.
+    :param db: the number of the database.
+    :param default_timeout: seconds that an entry lives by default; 0: for ever.
+    :param key_prefix: stands before every key; a text, or a function that returns one.
+    :param serializer: how values become bytes; by default integers are digits, all else
+                       '!' and a pickle.
+    :param secret_key: a key, or a list of keys, to sign every value with.
+    :param check_connection: True: RuntimeError if the server does not answer now.
+    :param kwargs: arguments of redis.Redis. With one that the library does not know, a redis.Redis
+                   is made and used.
+    """
+
+    serializer = RedisSerializer()
+    _called = "RedisCache"
+    #: Packages with a client, the best first, and the class in them.
+    _packages = (("redis", "Redis"),)
+
+    def __init__(
+        self,
+        host="localhost",
+        port=6379,
+        password=None,
+        db=0,
+        default_timeout=300,
+        key_prefix=None,
+        ignore_delete_many_errors=True,
+        *,
+        serializer=None,
+        secret_key=None,
+        check_connection=False,
+        **kwargs,
+    ):
+        self._begin(
+            default_timeout,
+            key_prefix,
+            serializer=serializer,
+            secret_key=secret_key,
+            ignore_delete_many_errors=ignore_delete_many_errors,
+        )
+        if host is None:
+            raise ValueError(f"{self._called} host parameter may not be None")
+        if kwargs.get("decode_responses"):
+            raise ValueError(f"decode_responses is not supported by {self._called}.")
+        self._address = dict(host=host, port=port, password=password, db=db, **kwargs)
+        if not isinstance(host, str):
+            self._reader = self._writer = host
+        elif set(kwargs) <= KNOWN or "://" in host:
+            self._connect(*self._url(**self._address))
+        else:
+            self._reader = self._writer = self._make_client()
+        if check_connection:
+            self._check_connection()
+
+    @staticmethod
+    def _url(host, port, password, db, username=None, ssl=False, unix_socket_path=None, **kwargs):
+        options = _options_of(kwargs)
+        if "://" in host:
+            return host, options
+        login = _login(username, password)
+        place = unix_socket_path or (host if host.startswith("/") else None)
+        if place:
+            options["db"] = db
+            return f"redis+unix://{login}{quote(place)}", options
+        return f"{'rediss' if ssl else 'redis'}://{login}{_host(host)}:{port}/{db}", options
+
+    def _make_client(self):
+        client_class = self._client_class()
+        address = self._address
+        host = address["host"]
+        if host.startswith("redis+cluster://"):
+            return _cluster_client(host.replace("redis+cluster", "redis"), {})
+        if host.startswith("redis+sentinel://"):
+            return _sentinel_of_url(host).master_for(urlsplit(host).path.split("/")[1])
+        if "://" in host:
+            return client_class.from_url(host.replace("redis+unix", "unix"))
+        if host.startswith("/"):
+            address = dict(address, unix_socket_path=host)
+        return client_class(**address)
+
+    def _client_class(self):
+        for package, name in self._packages:
+            try:
+                return getattr(importlib.import_module(package), name)
+            except ImportError:
+                continue
+        raise RuntimeError(f"no {self._packages[0][0]} module found")
+
+
 class ValkeyCache(RedisCache):
     """RedisCache by another name."""
 
     serializer = ValkeySerializer()
+    _called = "ValkeyCache"
+    _packages = (("valkey", "Valkey"), ("redis", "Redis"))
 
 
-class RedisSentinelCache(RedisCache):
-    """A cache on the servers that Sentinels watch over, by the package redis.
+def _without_base(kwargs):
+    """Takes what the base class wants out of the arguments for a client."""
+    if kwargs.get("decode_responses"):
+        raise ValueError("decode_responses is not supported by RedisCache.")
+    names = ("serializer", "secret_key", "ignore_delete_many_errors")
+    return {name: kwargs.pop(name) for name in names if name in kwargs}
+
+
+def _sentinel_of_url(url):
+    import redis.sentinel
+
+    parts = urlsplit(url)
+    login, _, places = parts.netloc.rpartition("@")
+    nodes = [place.rpartition(":") if ":" in place else (place, "", "26379") for place in places.split(",")]
+    password = unquote(login.partition(":")[2]) or None
+    return redis.sentinel.Sentinel([(host, int(port)) for host, _, port in nodes], password=password)
+
+
+class RedisSentinelCache(BaseRedisCache):
+    """A cache on the server that Sentinels name as their master.
 
     :param sentinels: a list of (host, port), or an object like redis.sentinel.Sentinel.
     :param master: the name of the set of servers.
+    :param kwargs: arguments of redis.sentinel.Sentinel. With one that the library does not know, a
+                   Sentinel of that package is made and used.
     """
+
+    serializer = RedisSerializer()
 
     def __init__(
         self,
@@ -350,34 +453,59 @@ class RedisSentinelCache(RedisCache):
     ):
         if not sentinels:
             raise ValueError("sentinels is required")
-        if kwargs.get("decode_responses"):
-            raise ValueError("decode_responses is not supported by RedisCache.")
-        names = ("serializer", "secret_key", "ignore_delete_many_errors")
-        base = {name: kwargs.pop(name) for name in names if name in kwargs}
-        if not hasattr(sentinels, "master_for"):
-            import redis.sentinel
-
-            own_names = {n: v for n, v in kwargs.items() if n.startswith("sentinel_")}
-            rest = {n: v for n, v in kwargs.items() if n not in own_names}
-            sentinels = redis.sentinel.Sentinel(
-                sentinels=sentinels,
-                password=password,
-                db=db,
-                sentinel_kwargs={n[len("sentinel_") :]: v for n, v in own_names.items()},
-                **rest,
-            )
-        writer = sentinels.master_for(master)
-        super().__init__(writer, default_timeout=default_timeout, key_prefix=key_prefix, **base)
-        self._read_client = sentinels.slave_for(master)
+        self._begin(default_timeout, key_prefix, **_without_base(kwargs))
+        self._arguments = sentinels, master, password, db, kwargs
+        if hasattr(sentinels, "master_for"):
+            self._writer, self._reader = sentinels.master_for(master), sentinels.slave_for(master)
+        elif master and set(kwargs) <= KNOWN_TO_GROUPS:
+            login = _login(kwargs.get("username"), password)
+            places = ",".join(f"{_host(host)}:{port}" for host, port in sentinels)
+            url = f"redis+sentinel://{login}{places}/{quote(master, safe='')}/{db}"
+            self._connect(url, _options_of(kwargs))
+        else:
+            made = self._make_sentinel()
+            self._writer, self._reader = made.master_for(master), made.slave_for(master)
         if check_connection:
             self._check_connection()
 
+    def _make_sentinel(self):
+        import redis.sentinel
 
-class RedisClusterCache(RedisCache):
-    """A cache on a Redis Cluster, by the package redis.
+        sentinels, _, password, db, kwargs = self._arguments
+        own_names = {n: v for n, v in kwargs.items() if n.startswith("sentinel_")}
+        rest = {n: v for n, v in kwargs.items() if n not in own_names}
+        return redis.sentinel.Sentinel(
+            sentinels=sentinels,
+            password=password,
+            db=db,
+            sentinel_kwargs={n[len("sentinel_") :]: v for n, v in own_names.items()},
+            **rest,
+        )
+
+    def _make_client(self):
+        return self._make_sentinel().master_for(self._arguments[1])
+
+
+def _cluster_client(nodes, kwargs):
+    """A client of redis-py for "host:port,host:port", or for a URL."""
+    from redis.cluster import ClusterNode, RedisCluster
+
+    if "://" in nodes:
+        return RedisCluster.from_url(nodes, **kwargs)
+    places = [place.rpartition(":") for place in nodes.split(",")]
+    start = [ClusterNode(host.strip("[]"), int(port)) for host, _, port in places]
+    return RedisCluster(startup_nodes=start, **kwargs)
+
+
+class RedisClusterCache(BaseRedisCache):
+    """A cache on a Redis Cluster.
 
     :param cluster: the nodes, as "host:port,host:port", or an object like redis.RedisCluster.
+    :param kwargs: arguments of redis.RedisCluster. With one that the library does not know, a
+                   RedisCluster of that package is made and used.
     """
+
+    serializer = RedisSerializer()
 
     def __init__(
         self,
@@ -387,26 +515,31 @@ class RedisClusterCache(RedisCache):
         key_prefix="",
         *,
         redis_url=None,
+        check_connection=False,
         **kwargs,
     ):
         if not cluster and not redis_url:
             raise ValueError("cluster is required, or redis_url")
-        if kwargs.get("decode_responses"):
-            raise ValueError("decode_responses is not supported by RedisCache.")
-        names = ("serializer", "secret_key", "ignore_delete_many_errors", "check_connection")
-        base = {name: kwargs.pop(name) for name in names if name in kwargs}
-        if isinstance(cluster, str):
-            cluster = self._make_cluster(cluster, redis_url, password, kwargs)
-        super().__init__(cluster, default_timeout=default_timeout, key_prefix=key_prefix, **base)
+        self._begin(default_timeout, key_prefix, **_without_base(kwargs))
+        if redis_url or isinstance(cluster, str):
+            nodes = redis_url or self._nodes(cluster)
+            self._arguments = nodes, dict(kwargs, password=password or None)
+            if not redis_url and set(kwargs) <= KNOWN_TO_GROUPS:
+                login = _login(kwargs.get("username"), password)
+                self._connect(f"redis+cluster://{login}{nodes}", _options_of(kwargs))
+            else:
+                self._reader = self._writer = self._make_client()
+        else:
+            self._reader = self._writer = cluster
+        if check_connection:
+            self._check_connection()
 
     @staticmethod
-    def _make_cluster(cluster, redis_url, password, kwargs):
-        nodes = [node.strip().rsplit(":", 1) for node in cluster.split(",") if node.strip()]
-        if any(len(node) != 2 for node in nodes):
+    def _nodes(cluster):
+        nodes = [node.strip() for node in cluster.split(",") if node.strip()]
+        if not all(node.rpartition(":")[0] and node.rpartition(":")[2].isdigit() for node in nodes):
             raise ValueError("Please give the correct cluster argument: host1:port1,host2:port2")
-        from redis.cluster import ClusterNode, RedisCluster
+        return ",".join(nodes)
 
-        if redis_url:
-            return RedisCluster.from_url(redis_url, password=password or None, **kwargs)
-        start = [ClusterNode(host, int(port)) for host, port in nodes]
-        return RedisCluster(startup_nodes=start, password=password or None, **kwargs)
+    def _make_client(self):
+        return _cluster_client(*self._arguments)

@@ -4,10 +4,25 @@ from typing import Any, Optional
 
 from .base import Key, Prefix, Secret, Serializer, StoreCache, Timeout
 
-class RedisCache(StoreCache):
+class BaseRedisCache(StoreCache):
     _client: Any
     _read_client: Any
     _write_client: Any
+    def __init__(
+        self,
+        client: Any,
+        default_timeout: Timeout = ...,
+        key_prefix: Prefix = ...,
+        *,
+        serializer: Optional[Serializer] = ...,
+        secret_key: Secret = ...,
+        ignore_delete_many_errors: bool = ...,
+    ) -> None: ...
+    def has(self, key: Key) -> bool: ...
+    def dump_object(self, value: Any) -> Any: ...
+    def load_object(self, value: Any) -> Any: ...
+
+class RedisCache(BaseRedisCache):
     def __init__(
         self,
         host: Any = ...,
@@ -23,13 +38,10 @@ class RedisCache(StoreCache):
         check_connection: bool = ...,
         **kwargs: Any,
     ) -> None: ...
-    def has(self, key: Key) -> bool: ...
-    def dump_object(self, value: Any) -> Any: ...
-    def load_object(self, value: Any) -> Any: ...
 
 class ValkeyCache(RedisCache): ...
 
-class RedisSentinelCache(RedisCache):
+class RedisSentinelCache(BaseRedisCache):
     def __init__(
         self,
         sentinels: Any = ...,
@@ -43,7 +55,7 @@ class RedisSentinelCache(RedisCache):
         **kwargs: Any,
     ) -> None: ...
 
-class RedisClusterCache(RedisCache):
+class RedisClusterCache(BaseRedisCache):
     def __init__(
         self,
         cluster: Any = ...,
@@ -52,5 +64,6 @@ class RedisClusterCache(RedisCache):
         key_prefix: Prefix = ...,
         *,
         redis_url: Optional[str] = ...,
+        check_connection: bool = ...,
         **kwargs: Any,
     ) -> None: ...

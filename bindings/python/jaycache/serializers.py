@@ -149,6 +149,9 @@ class MessagePackSerializer(_TextStreams):
         self._unpack = msgpack.unpackb
         self._errors = (msgpack.UnpackException, ValueError, UnicodeDecodeError)
 
+    def __reduce__(self):
+        return type(self), ()
+
     def dumps(self, value):
         return str(value).encode() if type(value) is int else self._pack(value)
 

@@ -13,8 +13,8 @@ class UWSGICache(BaseCache):
 
     serializer = UWSGISerializer()
 
-    def __init__(self, default_timeout=300, cache=""):
-        super().__init__(default_timeout)
+    def __init__(self, default_timeout=300, cache="", *, secret_key=None):
+        super().__init__(default_timeout, secret_key=secret_key)
         try:
             import uwsgi
         except ImportError as error:

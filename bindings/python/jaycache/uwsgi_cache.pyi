@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from .base import BaseCache, Timeout
+from .base import BaseCache, Secret, Timeout
 
 class UWSGICache(BaseCache):
     serializer: Any
     cache: str
-    def __init__(self, default_timeout: Timeout = ..., cache: str = ...) -> None: ...
+    def __init__(
+        self, default_timeout: Timeout = ..., cache: str = ..., *, secret_key: Secret = ...
+    ) -> None: ...

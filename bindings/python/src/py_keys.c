@@ -52,7 +52,8 @@ int py_key_take(py_store *self, PyObject *object, py_key *ret_key) {
     Py_ssize_t size = 0;
     const char *data = plain_bytes(object, &size);
     PyObject *odd = NULL;
-    if (data == NULL || size == 0 || size > (Py_ssize_t)JAY_KEY_MAX_BYTES - 2048) {
+    if (data == NULL || size == 0 || size > (Py_ssize_t)JAY_KEY_MAX_BYTES - 2048 ||
+        self->traits & PY_ODD_KEYS) {
         odd = PyObject_CallMethod((PyObject *)self, "_odd_key", "(O)", object);
         if (odd == NULL) return -1;
         if (!PyBytes_Check(odd)) {

@@ -10,6 +10,7 @@
  * The cache is closed when the last call that runs and the last view that lives are done; `users`
  * counts them, under the GIL.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "py_store.h"
@@ -65,13 +66,20 @@ static int configure(py_store *self) {
     return parsed ? 0 : -1;
 }
 
+/* A type has no tag (0) after a change, until something is looked up in it again; or for good, when
+ * it was changed so often that there are no tags left. */
+static bool has_changed(const py_store *self) {
+    unsigned int tag = Py_TYPE(self)->tp_version_tag;
+    return self->stale || self->seen_type != tag || tag == 0;
+}
+
 int py_enter(py_store *self) {
     if (self->cache == NULL || self->closing) {
-        PyErr_SetString(PyExc_ValueError, "the cache is closed, or was never opened");
+        PyErr_SetString(PyExc_ValueError, "the cache is closed or was never opened, or this is "
+                                          "nothing that can be asked of the client it was given");
         return -1;
     }
-    if ((self->stale || self->seen_type != Py_TYPE(self)->tp_version_tag) && configure(self) != 0)
-        return -1;
+    if (has_changed(self) && configure(self) != 0) return -1;
     self->users++;
     return 0;
 }
@@ -278,18 +286,21 @@ static PyMethodDef own_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* All methods in one table, made once: it is the same for every interpreter. */
-static PyMethodDef *all_methods(void) {
-    static PyMethodDef methods[64];
+/* All methods in one table, which every interpreter's type points to: written once, as interpreters
+ * that have a GIL each may load the module at the same time. */
+static PyMethodDef methods[64];
+static pthread_once_t methods_once = PTHREAD_ONCE_INIT;
+
+static void fill_methods(void) {
     PyMethodDef *const parts[] = {own_methods, py_call_methods, py_batch_methods, py_view_methods};
     size_t count = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (const PyMethodDef *from = parts[i]; from->ml_name != NULL; from++)
             methods[count++] = *from;
-    return methods;
 }
 
 PyObject *py_store_type_make(PyObject *module) {
+    pthread_once(&methods_once, fill_methods);
     PyType_Slot slots[] = {
         {Py_tp_doc,
          (void *)(uintptr_t) "One open cache: what the classes of jaycache are made from."},
@@ -298,7 +309,7 @@ PyObject *py_store_type_make(PyObject *module) {
         {Py_tp_traverse, (void *)store_traverse},
         {Py_tp_clear, (void *)store_clear_refs},
         {Py_tp_setattro, (void *)store_setattr},
-        {Py_tp_methods, all_methods()},
+        {Py_tp_methods, methods},
         {Py_tp_getset, store_attributes},
         {0, NULL},
     };
@@ -396,6 +407,7 @@ static int add_constants(PyObject *module) {
            PyModule_AddIntMacro(module, PY_SET_HOOK) ||
            PyModule_AddIntMacro(module, PY_DELETES_MISSES) ||
            PyModule_AddIntMacro(module, PY_LISTS_MISSES) ||
+           PyModule_AddIntMacro(module, PY_ODD_KEYS) ||
            PyModule_AddIntMacro(module, PY_PICKLE) || PyModule_AddIntMacro(module, PY_REDIS) ||
            PyModule_AddIntMacro(module, PY_RAW) || PyModule_AddIntMacro(module, PY_MEMCACHED) ||
            PyModule_AddStringConstant(module, "library_version", jay_version_string());
@@ -455,8 +467,8 @@ static void module_free(void *module) {
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, (void *)module_exec},
 #ifdef Py_mod_multiple_interpreters
-    /* State is each interpreter's own, but a Store is not made for a GIL of each. */
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+    /* What is Python's lies in the module's state, and the library itself is safe for threads. */
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
 #ifdef Py_mod_gil
     /* A free-threaded interpreter switches its GIL on when it loads this module, and says so. */

@@ -38,7 +38,8 @@ enum {
     PY_MISS_HOOK = 4,       /* a get that misses asks self._missed(key) */
     PY_SET_HOOK = 8,        /* a set first tells self._setting(key) */
     PY_DELETES_MISSES = 16, /* deleting what is not there is True */
-    PY_LISTS_MISSES = 32    /* delete_many lists what was not there, too */
+    PY_LISTS_MISSES = 32,   /* delete_many lists what was not there, too */
+    PY_ODD_KEYS = 64        /* every key is the business of self._odd_key(key) */
 };
 
 /* How values that are not the serializer's business are laid out. */
@@ -129,8 +130,16 @@ int py_args(const char *const *names, int min, int max, PyObject *const *args, P
     { name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc }
 
 #if PY_VERSION_HEX < 0x030a0000
-#define PyModule_AddObjectRef(module, name, object) \
-    (Py_INCREF(object), PyModule_AddObject(module, name, object))
+static inline PyObject *Py_NewRef(PyObject *object) {
+    Py_INCREF(object);
+    return object;
+}
+
+static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *object) {
+    if (PyModule_AddObject(module, name, Py_NewRef(object)) == 0) return 0;
+    Py_DECREF(object);
+    return -1;
+}
 #endif
 
 /* Runs a call of the library, without the GIL if it can wait. */

@@ -46,16 +46,51 @@ def _stop(server):
 
 
 @contextlib.contextmanager
-def redis_server():
+def redis_server(*options):
     folder = tempfile.mkdtemp(prefix="jaycache-python-")
 
     def command(port):
         words = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
-        return [*words, "--save", "", "--appendonly", "no"]
+        return [*words, "--save", "", "--appendonly", "no", *options]
 
     server, port = _start(command, b"PING\r\n", b"+PONG")
     try:
         yield port
+    finally:
+        _stop(server)
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def redis_cluster():
+    """A cluster of one node, which has all slots."""
+    import redis
+
+    with redis_server("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as port:
+        node = redis.Redis(port=port)
+        node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        deadline = time.monotonic() + 30
+        while node.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield port
+
+
+@contextlib.contextmanager
+def redis_sentinel(port, master):
+    """A Sentinel that watches over the server on the port."""
+    folder = tempfile.mkdtemp(prefix="jaycache-python-")
+    file = os.path.join(folder, "sentinel.conf")
+    with open(file, "w", encoding="ascii") as stream:
+        stream.write(f"sentinel monitor {master} 127.0.0.1 {port} 1\n")
+
+    def command(port):
+        words = ["redis-server", file, "--sentinel", "--bind", "127.0.0.1", "--port", str(port)]
+        return [*words, "--dir", folder]
+
+    server, sentinel_port = _start(command, b"PING\r\n", b"+PONG")
+    try:
+        yield sentinel_port
     finally:
         _stop(server)
         shutil.rmtree(folder)

@@ -192,17 +192,34 @@ def test_has_and_clear(make):
     assert not any(cache.get_many(*pairs))
 
 
-def test_expiration(make):
-    cache, pairs = make(), samples(make)
-    for key, value in pairs.items():
-        cache.set(f"{key}-t0", value, timeout=0)
-        cache.set(f"{key}-t1", value, timeout=1)
+def test_expiration(tmp_path, redis_port, memcached_port):
+    """Of all kinds at once, which takes the time of one."""
+    sentinel = OneServerSentinel(redis_port)
+    caches = {
+        "simple": cachelib.SimpleCache(),
+        "simple-repr": ReprSimple(),
+        "threaded": ThreadedSimpleCache(),
+        "file": cachelib.FileSystemCache(str(tmp_path / "file")),
+        "file-repr": ReprFile(str(tmp_path / "repr")),
+        "file-sha256": Sha256File(str(tmp_path / "sha256")),
+        "redis": cachelib.RedisCache(port=redis_port, db=1),
+        "redis-repr": ReprRedis(port=redis_port, db=2),
+        "redis-cluster": cachelib.redis.RedisClusterCache(sentinel.master_for(None), key_prefix="c:"),
+        "redis-sentinel": cachelib.redis.RedisSentinelCache(sentinel, key_prefix="s:"),
+        "memcached": cachelib.MemcachedCache([f"127.0.0.1:{memcached_port}"]),
+    }
+    assert set(caches) == set(CLASSES)
+    for cache in caches.values():
+        for key, value in TEXTS.items():
+            cache.set(f"{key}-t0", value, timeout=0)
+            cache.set(f"{key}-t1", value, timeout=1)
     deadline = time.monotonic() + 30
-    while any(cache.get(f"{key}-t1") is not None for key in pairs):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    for key, value in pairs.items():
-        assert cache.get(f"{key}-t0") == value
+    for kind, cache in caches.items():
+        while any(cache.get(f"{key}-t1") is not None for key in TEXTS):
+            assert time.monotonic() < deadline, kind
+            time.sleep(0.1)
+        for key, value in TEXTS.items():
+            assert cache.get(f"{key}-t0") == value, kind
 
 
 @pytest.mark.parametrize("prefix", ["", "prefix:"])

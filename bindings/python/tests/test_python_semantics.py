@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import subprocess
 import time
 
 import jaycache
@@ -132,6 +133,36 @@ def test_files(tmp_path):
     (tmp_path / "a file").write_text("")
     with pytest.raises(OSError):
         FileSystemCache(str(tmp_path / "a file"))
+
+
+def test_files_of_the_original(tmp_path, caplog):
+    """They are pointed out; what `jaycache import` takes over is found by keys that are hashed."""
+    import cachelib
+
+    old = cachelib.FileSystemCache(str(tmp_path))
+    kept = {"text": "é", "list": [1, {"a": None}], "n": 41, "": "empty", "k" * 70000: "long"}
+    for key, value in kept.items():
+        assert old.set(key, value)
+    plain = FileSystemCache(tmp_path)
+    assert "jaycache -u file:" in caplog.text and "hashed_keys=True" in caplog.text
+    assert plain.get("text") is None and old.get("text") == "é"
+    plain.close()
+    command = os.environ.get("JAYCACHE_COMMAND")
+    if not command:
+        pytest.skip("the command is not built")
+    words = [command, "-u", f"file:{tmp_path}/jaycache", "import", str(tmp_path)]
+    subprocess.run(words, check=True, capture_output=True, timeout=100)
+    caplog.clear()
+    cache = FileSystemCache(tmp_path, hashed_keys=True)
+    assert not caplog.text
+    assert cache.get_dict(*kept) == kept and 0 < cache.ttl("list") <= 300
+    assert set(map(cache._get_filename, kept)) <= set(cache._list_dir())
+    assert cache.inc("n") == 42 and not cache.add("text", 1) and cache.has("list")
+    assert cache.set("list", "new") and cache.get("list") == "new"
+    assert cache.delete("text") and cache.get("text") is None
+    assert cache.set_many({"a": 1, ("odd", 1): 2}) == ["a", ("odd", 1)]
+    assert cache.get_many("a", ("odd", 1)) == [1, 2]
+    assert cache.clear() and old.get("text") == "é"
 
 
 def test_redis_prefixes(redis_port):

@@ -337,19 +337,72 @@ def test_fork(cache):
         assert cache.get("child") == 1
 
 
-def test_other_interpreters():
+IN_ANOTHER_INTERPRETER = """
+import sys
+sys.path[:] = {path!r}
+import jaycache
+class Mine(jaycache.SimpleCache):
+    def get(self, key):
+        return "mine"
+assert Mine().get_many("a") == ["mine"]
+cache, shared = jaycache.SimpleCache(), jaycache.SharedMemoryCache({name!r})
+for number in range(200):
+    cache.set("a", [number])
+    assert cache.get("a") == [number] and shared.inc("n") > number
+try:
+    jaycache.Cache("nonsense:")
+except jaycache.CacheSchemeError:
+    shared.inc("refused")
+"""
+
+
+def test_pickled_caches_are_opened_anew(tmp_path, redis_port, memcached_port):
+    name = f"python-pickled-{os.getpid()}"
+    caches = [
+        SharedMemoryCache(name, default_timeout=7, key_prefix="p:"),
+        jaycache.FileSystemCache(tmp_path, 20, 7, serializer=jaycache.JSONSerializer()),
+        RedisCache("127.0.0.1", redis_port, default_timeout=7, key_prefix="p:", secret_key="key"),
+        jaycache.MemcachedCache([f"127.0.0.1:{memcached_port}"], 7),
+        Cache(f"file:{tmp_path}/another", 7, serializer="msgpack", max_items=5),
+    ]
     try:
-        interpreters = importlib.import_module("_xxsubinterpreters")
+        for cache in caches:
+            assert cache.set("a", {"b": 1}) and cache.get("a") == {"b": 1}
+            again = pickle.loads(pickle.dumps(cache))
+            assert type(again) is type(cache) and again.default_timeout == 7
+            assert again.get("a") == {"b": 1} and again.set("c", [2]) and cache.get("c") == [2]
+            assert again.key_prefix == cache.key_prefix and again.ttl("c") <= 7
+    finally:
+        SharedMemoryCache.remove(name)
+    with pytest.raises(TypeError, match="in this process only"):
+        pickle.dumps(SimpleCache())
+
+
+def test_other_interpreters():
+    """From CPython 3.12 on, each of them has a GIL of its own."""
+    try:
+        name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+        interpreters = importlib.import_module(name)
     except ImportError:
         pytest.skip("this Python has no such module")
-    one = interpreters.create()
-    interpreters.run_string(
-        one,
-        f"import sys; sys.path[:] = {sys.path!r}\n"
-        "import jaycache\nc = jaycache.SimpleCache()\nc.set('a', [1])\nassert c.get('a') == [1]\n"
-        "try:\n    jaycache.Cache('nonsense:')\nexcept jaycache.CacheSchemeError:\n    pass\n",
-    )
-    interpreters.destroy(one)
+    name = f"python-interpreters-{os.getpid()}"
+    script = IN_ANOTHER_INTERPRETER.format(path=sys.path, name=name)
+
+    def work():
+        one = interpreters.create()
+        interpreters.run_string(one, script)
+        interpreters.destroy(one)
+
+    try:
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        shared = SharedMemoryCache(name)
+        assert shared.get("n") == 400 and shared.get("refused") == 2
+    finally:
+        SharedMemoryCache.remove(name)
     assert SimpleCache().set("a", 1)
 
 
