@@ -41,8 +41,7 @@ static uint64_t find_others(const unsigned char *raw) {
     return (low | rubout) & tops;
 }
 
-bool jayi_mc_key_is_plain(const void *key, size_t size) {
-    const unsigned char *raw = key;
+static inline bool is_plain(const unsigned char *raw, size_t size) {
     if (size > JAYI_MC_KEY_MAX) return false;
     if (size < 8) {
         for (size_t i = 0; i < size; i++) {
@@ -53,6 +52,10 @@ bool jayi_mc_key_is_plain(const void *key, size_t size) {
     uint64_t others = find_others(raw + size - 8);
     for (size_t i = 0; i + 8 < size; i += 8) others |= find_others(raw + i);
     return others == 0;
+}
+
+bool jayi_mc_key_is_plain(const void *key, size_t size) {
+    return is_plain(key, size);
 }
 
 void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
@@ -69,7 +72,7 @@ void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc
 void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
     const unsigned char *bytes = raw;
     ret_key->is_hashed = false;
-    if (jayi_mc_key_is_plain(bytes, raw_size)) {
+    if (is_plain(bytes, raw_size)) {
         ret_key->text = raw;
         ret_key->size = raw_size;
         ret_key->is_base64 = false;

@@ -11,6 +11,8 @@
 /* Values up to this are copied behind their command: one buffer is sent faster than several. */
 #define COPY_MAX 4096
 #define GENERATION_TRIES 8
+/* What the usual call has no need of, kept out of its way. */
+#define SELDOM static __attribute__((noinline, cold))
 
 /* ---- generations ---- */
 
@@ -133,7 +135,7 @@ int jayi_mc_end(mc_call *call, int status) {
 
 /* ---- sending ---- */
 
-static size_t compose_classic(char *out, const jayi_mc_key *key, const mc_command *command) {
+SELDOM size_t compose_classic(char *out, const jayi_mc_key *key, const mc_command *command) {
     switch (command->kind) {
     case MC_STORE:
         return jayi_mc_text_compose_store(out, key, &command->store);
@@ -209,18 +211,17 @@ static int garbled(const mc_call *call) {
                          "%s sent a reply that makes no sense; is it a memcached server?", text);
 }
 
-static int parse(const mc_call *call, const jayi_mc_key *key, const char *data, size_t size,
-                 jayi_mc_reply *ret_reply) {
-    return call->is_classic ? jayi_mc_text_parse(data, size, key, ret_reply)
-                            : jayi_mc_parse(data, size, ret_reply);
-}
-
-/* Reads the head of the next reply, which is to a command on a key. */
-static int read_head(mc_call *call, const jayi_mc_key *key, jayi_mc_reply *ret_reply) {
+/* Reads the head of the next reply, in either dialect; `key` is for the classic one. */
+static inline int read_in(mc_call *call, bool is_classic, const jayi_mc_key *key,
+                          jayi_mc_reply *ret_reply) {
     jayi_link *link = call->link;
     for (;;) {
+        const char *at = link->in + link->in_begin;
         size_t have = link->in_end - link->in_begin;
-        int used = have > 0 ? parse(call, key, link->in + link->in_begin, have, ret_reply) : 0;
+        int used = 0;
+        if (have > 0)
+            used = is_classic ? jayi_mc_text_parse(at, have, key, ret_reply)
+                              : jayi_mc_parse(at, have, ret_reply);
         if (used < 0) return garbled(call);
         if (used > 0) {
             link->in_begin += (size_t)used;
@@ -233,6 +234,16 @@ static int read_head(mc_call *call, const jayi_mc_key *key, jayi_mc_reply *ret_r
     }
 }
 
+SELDOM int read_classic_head(mc_call *call, const jayi_mc_key *key, jayi_mc_reply *ret_reply) {
+    return read_in(call, true, key, ret_reply);
+}
+
+/* Reads the head of the next reply, which is to a command on a key. */
+static int read_head(mc_call *call, const jayi_mc_key *key, jayi_mc_reply *ret_reply) {
+    if (call->is_classic) return read_classic_head(call, key, ret_reply);
+    return read_in(call, false, NULL, ret_reply);
+}
+
 /* What is behind a value: the end of its line, on classic servers a line END. */
 static int take_value_end(mc_call *call, const jayi_mc_reply *reply) {
     static const char wanted[] = "\r\nEND\r\n";
@@ -240,6 +251,14 @@ static int take_value_end(mc_call *call, const jayi_mc_reply *reply) {
     size_t size = reply->has_end ? sizeof end : 2;
     int status = jayi_link_read(call->link, end, size, call->deadline_ms, call->error);
     if (status == JAY_OK && memcmp(end, wanted, size) != 0) return garbled(call);
+    return status;
+}
+
+SELDOM int take_value_in_pieces(mc_call *call, const jayi_mc_reply *reply, void *to) {
+    int status =
+        jayi_link_read(call->link, to, (size_t)reply->value_size, call->deadline_ms, call->error);
+    if (status == JAY_OK) status = take_value_end(call, reply);
+    call->is_clean = status == JAY_OK;
     return status;
 }
 
@@ -255,10 +274,7 @@ int jayi_mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
         call->is_clean = true;
         return JAY_OK;
     }
-    int status = jayi_link_read(call->link, to, size, call->deadline_ms, call->error);
-    if (status == JAY_OK) status = take_value_end(call, reply);
-    call->is_clean = status == JAY_OK;
-    return status;
+    return take_value_in_pieces(call, reply, to);
 }
 
 int jayi_mc_skip_value(mc_call *call, const jayi_mc_reply *reply) {
@@ -319,10 +335,9 @@ static int add_generation(mc_call *call) {
     const jayi_mc_key *key = mc_generation_key(call->backend, call->is_classic);
     char digits[MC_GENERATION_DIGITS];
     jayi_mc_reply reply;
-    mc_command command = {.kind = MC_STORE,
-                          .store = {.value_size = sizeof digits, .mode = JAYI_MC_ADD}};
+    jayi_mc_store store = {.value_size = sizeof digits, .mode = JAYI_MC_ADD};
     jayi_mc_format_generation(jayi_mc_new_generation(), digits);
-    size_t size = compose(call->link->out, call->is_classic, key, &command);
+    size_t size = mc_compose_store(call->is_classic, call->link->out, key, &store);
     struct iovec parts[3] = {
         {call->link->out, size}, {digits, sizeof digits}, {(void *)(uintptr_t) "\r\n", 2}};
     call->is_clean = false;
@@ -354,8 +369,13 @@ static int read_generation(mc_call *call, uint64_t *ret_generation) {
 
 /* ---- commands ---- */
 
-static bool wants_value(const mc_command *command) {
-    return command->kind == MC_GET && strncmp(command->flags, " v", 2) == 0;
+/* A classic lookup brings the value, wanted or not. */
+SELDOM int drop_unwanted(mc_call *call, const mc_command *command, jayi_mc_reply *reply) {
+    bool is_wanted = command->kind == MC_GET && strncmp(command->flags, " v", 2) == 0;
+    if (!reply->has_value || is_wanted) return JAY_OK;
+    reply->code = JAYI_MC_HD;
+    reply->has_value = false;
+    return jayi_mc_skip_value(call, reply);
 }
 
 /* Sends a command and reads the head of its reply; *ret_generation is the server's. */
@@ -370,11 +390,7 @@ static int exchange(mc_call *call, const mc_command *command, uint64_t *ret_gene
     if (status == JAYI_LINK_NEEDED && command->is_once) status = garbled(call);
     if (status != JAY_OK) return status;
     call->is_clean = !ret_reply->has_value && is_in_step(ret_reply);
-    /* A classic lookup brings the value, wanted or not. */
-    if (!call->is_classic || !ret_reply->has_value || wants_value(command)) return JAY_OK;
-    ret_reply->code = JAYI_MC_HD;
-    ret_reply->has_value = false;
-    return jayi_mc_skip_value(call, ret_reply);
+    return call->is_classic ? drop_unwanted(call, command, ret_reply) : JAY_OK;
 }
 
 /* The server has been replaced by one that has the same keys in another form. */

@@ -112,9 +112,7 @@ static bool compose_store(const mc_batch *batch, mc_lane *lane, char *out, jay_b
     mc_place place = {raw.data, raw.size, key, lane->is_classic, 0, 0};
     mc_command command;
     jayi_mc_store_command(&place, &write, lane->header, &command);
-    char *to = out;
-    to += lane->is_classic ? jayi_mc_text_compose_store(to, key, &command.store)
-                           : jayi_mc_compose_store(to, key, &command.store);
+    char *to = out + mc_compose_store(lane->is_classic, out, key, &command.store);
     to = put_part(put_part(to, &command.parts[0]), &command.parts[1]);
     bool copies = write.value_size <= COPY_MAX;
     if (copies) {

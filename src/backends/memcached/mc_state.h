@@ -146,6 +146,13 @@ static inline size_t mc_compose_generation_get(char *out, const jay_backend *bac
                       : jayi_mc_compose_get(out, key, MC_GENERATION_GET);
 }
 
+/* A store, up to the value: the bytes composed. */
+static inline size_t mc_compose_store(bool is_classic, char *out, const jayi_mc_key *key,
+                                      const jayi_mc_store *store) {
+    return is_classic ? jayi_mc_text_compose_store(out, key, store)
+                      : jayi_mc_compose_store(out, key, store);
+}
+
 /* The generation that the value of its key says, or 0. */
 uint64_t jayi_mc_parse_generation(const char *digits, size_t size);
 void jayi_mc_format_generation(uint64_t generation, char digits[MC_GENERATION_DIGITS]);

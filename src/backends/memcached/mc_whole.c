@@ -160,8 +160,7 @@ static int renew_server(jay_backend *backend, mc_server *server, jayi_link *link
     jayi_mc_store store = {.value_size = MC_GENERATION_DIGITS, .mode = JAYI_MC_SET};
     bool is_classic = link->dialect == MC_CLASSIC;
     const jayi_mc_key *key = mc_generation_key(backend, is_classic);
-    size_t size = is_classic ? jayi_mc_text_compose_store(text, key, &store)
-                             : jayi_mc_compose_store(text, key, &store);
+    size_t size = mc_compose_store(is_classic, text, key, &store);
     jayi_mc_format_generation(generation, text + size);
     memcpy(text + size + MC_GENERATION_DIGITS, "\r\n", 2);
     jayi_mc_reply reply;
