@@ -114,6 +114,7 @@ set(JAYCACHE_SOURCES
     util/units.c
     util/wide_hash_avx2.c
     wire/memcached_meta.c
+    wire/memcached_text.c
     wire/redis_slot.c
     wire/resp.c
 )

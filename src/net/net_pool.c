@@ -277,12 +277,15 @@ int jayi_pool_open_link(jayi_pool *pool, int64_t deadline_ms, jayi_link **ret_li
     pool->all = link;
     pthread_mutex_unlock(&pool->lock);
     if (plan->greet != NULL) status = plan->greet(plan->greet_arg, link, until, error);
-    if (status == JAY_OK) {
-        *ret_link = link;
-    } else {
+    if (status != JAY_OK) {
         jayi_link_discard(link, status);
+        return status;
     }
-    return status;
+    pthread_mutex_lock(&pool->lock);
+    pool->is_ridden = link->dialect == 0;
+    pthread_mutex_unlock(&pool->lock);
+    *ret_link = link;
+    return JAY_OK;
 }
 
 /* Waits until a link is free. Whether one may be, in time; under the lock. */
@@ -331,7 +334,7 @@ static int take_link(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, bool 
             status = jayi_pool_refuse(pool, error);
             break;
         }
-        if (may_ride && wakes == 0 && is_crowd(pool) && is_busy(pool)) {
+        if (may_ride && pool->is_ridden && wakes == 0 && is_crowd(pool) && is_busy(pool)) {
             *ret_link = jayi_ride_take_seat(pool);
             if (*ret_link != NULL) return JAY_OK;
         }

@@ -64,7 +64,7 @@ typedef struct jayi_link {
     bool is_seat;
     bool is_outdated; /* to be closed when it is given back: its login holds no more */
     int replies; /* how many the request of the next send has; for seats */
-    int dialect; /* the protocol's: what its greeting has found out */
+    int dialect; /* the protocol's: what its greeting has found out; only 0 is ridden */
     jayi_seat seat;
     size_t in_begin, in_end;
     char in[JAYI_LINK_IN_BYTES];   /* bytes received and not yet taken */
@@ -113,6 +113,7 @@ typedef struct jayi_pool {
     int seats_taken;
     int seatless;   /* so many calls take no seat: replies have been long */
     bool seat_went; /* the last link that was free went to a seat, not to a waiter */
+    bool is_ridden; /* the last link that was opened can carry what others send */
     int strikes;    /* failures in a row; the breaker is open from JAYI_STRIKES_OUT on */
     int pauses;     /* how often it has opened in a row */
     bool is_probing;

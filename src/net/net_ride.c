@@ -300,12 +300,22 @@ static void travel(jayi_link *carrier, jayi_link *own, int64_t deadline_ms) {
     }
 }
 
+/* The server has been replaced by one that understands none of what the seats hold. */
+static int refuse_dialect(jayi_link *seat, jayi_link *carrier) {
+    char text[160];
+    jayi_link_release(carrier, jayi_clock_coarse_ms());
+    return jay_error_set(&seat->seat.error, JAY_E_UNREACHABLE, 0,
+                         "%s has become a server of another version meanwhile; try again",
+                         jayi_address_text(seat->pool->plan.address, text, sizeof text));
+}
+
 /* Leads with the link that the seat was given. */
 static void lead_from(jayi_link *seat, int64_t deadline_ms) {
     jayi_link *carrier = seat->seat.carrier;
     int status = JAY_OK;
     if (carrier == NULL)
         status = jayi_pool_open_link(seat->pool, deadline_ms, &carrier, &seat->seat.error);
+    if (status == JAY_OK && carrier->dialect != 0) status = refuse_dialect(seat, carrier);
     if (status != JAY_OK) {
         seat->seat.status = status;
         set_state(seat, SEAT_DONE);

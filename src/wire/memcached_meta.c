@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/digest.h"
+#include "wire/memcached_put.h"
 
 /* ---- keys ---- */
 
@@ -40,7 +41,8 @@ static uint64_t find_others(const unsigned char *raw) {
     return (low | rubout) & tops;
 }
 
-static bool is_plain(const unsigned char *raw, size_t size) {
+static inline bool is_plain(const unsigned char *raw, size_t size) {
+    if (size > JAYI_MC_KEY_MAX) return false;
     if (size < 8) {
         for (size_t i = 0; i < size; i++) {
             if (raw[i] <= ' ' || raw[i] == 0x7f) return false;
@@ -50,6 +52,10 @@ static bool is_plain(const unsigned char *raw, size_t size) {
     uint64_t others = find_others(raw + size - 8);
     for (size_t i = 0; i + 8 < size; i += 8) others |= find_others(raw + i);
     return others == 0;
+}
+
+bool jayi_mc_key_is_plain(const void *key, size_t size) {
+    return is_plain(key, size);
 }
 
 void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
@@ -66,7 +72,7 @@ void jayi_mc_key_encode_own(char kind, const void *raw, size_t raw_size, jayi_mc
 void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key) {
     const unsigned char *bytes = raw;
     ret_key->is_hashed = false;
-    if (raw_size <= JAYI_MC_KEY_MAX && is_plain(bytes, raw_size)) {
+    if (is_plain(bytes, raw_size)) {
         ret_key->text = raw;
         ret_key->size = raw_size;
         ret_key->is_base64 = false;
@@ -81,34 +87,11 @@ void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key) 
 
 /* ---- commands ---- */
 
-static char *put_text(char *to, const char *text) {
-    /* They are short. */
-    while (*text != '\0') *to++ = *text++;
-    return to;
-}
-
-static char *put_key(char *to, const char *command, const jayi_mc_key *key) {
-    memcpy(to, command, 3);
-    memcpy(to + 3, key->text, key->size);
-    return to + 3 + key->size;
-}
-
-static char *put_unsigned(char *to, uint64_t number) {
-    char digits[20];
-    size_t size = 0;
-    do {
-        digits[size++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    while (size > 0) *to++ = digits[--size];
-    return to;
-}
-
 /* " X123" */
 static char *put_flag(char *to, char flag, uint64_t number) {
     *to++ = ' ';
     *to++ = flag;
-    return put_unsigned(to, number);
+    return mc_put_unsigned(to, number);
 }
 
 static size_t put_end(char *to, const char *begin, const jayi_mc_key *key) {
@@ -122,22 +105,22 @@ static size_t put_end(char *to, const char *begin, const jayi_mc_key *key) {
 }
 
 size_t jayi_mc_compose_get(char *out, const jayi_mc_key *key, const char *flags) {
-    char *to = put_key(out, "mg ", key);
-    to = put_text(to, flags);
+    char *to = mc_put_key(out, "mg ", key);
+    to = mc_put_text(to, flags);
     return put_end(to, out, key);
 }
 
 size_t jayi_mc_compose_touch(char *out, const jayi_mc_key *key, int64_t exptime) {
-    char *to = put_key(out, "mg ", key);
+    char *to = mc_put_key(out, "mg ", key);
     to = put_flag(to, 'T', (uint64_t)exptime);
-    to = put_text(to, " f");
+    to = mc_put_text(to, " f");
     return put_end(to, out, key);
 }
 
 size_t jayi_mc_compose_store(char *out, const jayi_mc_key *key, const jayi_mc_store *store) {
-    char *to = put_key(out, "ms ", key);
+    char *to = mc_put_key(out, "ms ", key);
     *to++ = ' ';
-    to = put_unsigned(to, store->value_size);
+    to = mc_put_unsigned(to, store->value_size);
     if (store->exptime != 0) to = put_flag(to, 'T', (uint64_t)store->exptime);
     if (store->flags != 0) to = put_flag(to, 'F', store->flags);
     if (store->mode == JAYI_MC_CAS) {
@@ -151,17 +134,17 @@ size_t jayi_mc_compose_store(char *out, const jayi_mc_key *key, const jayi_mc_st
 }
 
 size_t jayi_mc_compose_delete(char *out, const jayi_mc_key *key, uint64_t cas) {
-    char *to = put_key(out, "md ", key);
+    char *to = mc_put_key(out, "md ", key);
     if (cas != 0) to = put_flag(to, 'C', cas);
     return put_end(to, out, key);
 }
 
 size_t jayi_mc_compose_add(char *out, const jayi_mc_key *key, int64_t delta, uint64_t cas) {
-    char *to = put_key(out, "ma ", key);
+    char *to = mc_put_key(out, "ma ", key);
     if (cas != 0) to = put_flag(to, 'C', cas);
-    if (delta < 0) to = put_text(to, " MD");
+    if (delta < 0) to = mc_put_text(to, " MD");
     to = put_flag(to, 'D', delta < 0 ? 0 - (uint64_t)delta : (uint64_t)delta);
-    to = put_text(to, " v");
+    to = mc_put_text(to, " v");
     return put_end(to, out, key);
 }
 

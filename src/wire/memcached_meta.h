@@ -35,6 +35,9 @@ typedef struct jayi_mc_key {
     char own[JAYI_MC_KEY_MAX + 2];
 } jayi_mc_key;
 
+/* Whether a key goes on the wire as it is. */
+bool jayi_mc_key_is_plain(const void *key, size_t size);
+
 /* Encodes a key of 1 or more bytes, which must stay where it is while *ret_key is used. */
 void jayi_mc_key_encode(const void *raw, size_t raw_size, jayi_mc_key *ret_key);
 
@@ -110,6 +113,7 @@ typedef struct jayi_mc_reply {
     enum jayi_mc_code code;
     bool has_value; /* value_size bytes and "\r\n" follow the line (VA, VALUE) */
     bool has_ttl;
+    bool has_end;   /* a line END follows the value (memcached_text.h) */
     uint32_t flags; /* client flags, 0 where there were none */
     uint64_t value_size;
     uint64_t cas;     /* 0 where there was none */

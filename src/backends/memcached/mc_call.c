@@ -11,6 +11,8 @@
 /* Values up to this are copied behind their command: one buffer is sent faster than several. */
 #define COPY_MAX 4096
 #define GENERATION_TRIES 8
+/* What the usual call has no need of, kept out of its way. */
+#define SELDOM static __attribute__((noinline, cold))
 
 /* ---- generations ---- */
 
@@ -57,7 +59,7 @@ static void set_generation(mc_call *call, uint64_t generation) {
     char *raw = call->allocated != NULL ? call->allocated : call->room;
     jayi_mc_format_generation(generation, raw + call->backend->prefix_size);
     call->generation = generation;
-    jayi_mc_key_encode(call->raw, call->raw_size, &call->key);
+    mc_key_encode(call->is_classic, call->raw, call->raw_size, &call->key);
 }
 
 /* ---- begin and end ---- */
@@ -93,7 +95,7 @@ static int begin_key(mc_call *call, const void *key, size_t key_size) {
         jayi_mc_put_generation(backend, key, key_size, call->generation, raw);
         call->raw = raw;
     }
-    jayi_mc_key_encode(call->raw, call->raw_size, &call->key);
+    mc_key_encode(call->is_classic, call->raw, call->raw_size, &call->key);
     return JAY_OK;
 }
 
@@ -106,16 +108,15 @@ int jayi_mc_begin(mc_call *call, jay_backend *backend, const void *key, size_t k
     call->server = jayi_mc_server_of(backend, key, key_size, call->now_ms);
     call->is_clean = true;
     call->skips_generation = false;
-    int status = begin_key(call, key, key_size);
-    if (status != JAY_OK) return status;
-    status =
+    int status =
         jayi_link_board(&call->server->pool, call->now_ms, call->deadline_ms, &call->link, error);
-    if (status != JAY_OK && call->allocated != NULL)
-        jayi_free(&backend->allocator, call->allocated);
     if (status != JAY_OK) return status;
     /* A link that was taken, not waited for. */
     call->may_block = call->link->is_reused && !call->link->was_awaited;
-    return JAY_OK;
+    call->is_classic = call->link->dialect == MC_CLASSIC;
+    status = begin_key(call, key, key_size);
+    if (status != JAY_OK) jayi_link_release(call->link, call->now_ms);
+    return status;
 }
 
 int jayi_mc_end(mc_call *call, int status) {
@@ -134,7 +135,22 @@ int jayi_mc_end(mc_call *call, int status) {
 
 /* ---- sending ---- */
 
-static size_t compose(char *out, const jayi_mc_key *key, const mc_command *command) {
+SELDOM size_t compose_classic(char *out, const jayi_mc_key *key, const mc_command *command) {
+    switch (command->kind) {
+    case MC_STORE:
+        return jayi_mc_text_compose_store(out, key, &command->store);
+    case MC_DELETE:
+        return jayi_mc_text_compose_delete(out, key, command->store.cas);
+    case MC_ADD:
+        return jayi_mc_text_compose_add(out, key, (uint64_t)command->delta);
+    default:
+        return jayi_mc_text_compose_get(out, key);
+    }
+}
+
+static size_t compose(char *out, bool is_classic, const jayi_mc_key *key,
+                      const mc_command *command) {
+    if (is_classic) return compose_classic(out, key, command);
     switch (command->kind) {
     case MC_GET:
         return jayi_mc_compose_get(out, key, command->flags);
@@ -154,10 +170,10 @@ static int send_command(mc_call *call, const mc_command *command) {
     char *out = link->out;
     link->replies = 1;
     if (checks_generation(call)) {
-        out += jayi_mc_compose_get(out, &call->backend->generation_key, MC_GENERATION_GET);
+        out += mc_compose_generation_get(out, call->backend, call->is_classic);
         link->replies = 2;
     }
-    out += compose(out, &call->key, command);
+    out += compose(out, call->is_classic, &call->key, command);
     struct iovec parts[5] = {{link->out, 0}};
     int count = 1;
     if (command->kind == MC_STORE) {
@@ -195,12 +211,17 @@ static int garbled(const mc_call *call) {
                          "%s sent a reply that makes no sense; is it a memcached server?", text);
 }
 
-/* Reads the head of the next reply. */
-static int read_head(mc_call *call, jayi_mc_reply *ret_reply) {
+/* Reads the head of the next reply, in either dialect; `key` is for the classic one. */
+static inline int read_in(mc_call *call, bool is_classic, const jayi_mc_key *key,
+                          jayi_mc_reply *ret_reply) {
     jayi_link *link = call->link;
     for (;;) {
+        const char *at = link->in + link->in_begin;
         size_t have = link->in_end - link->in_begin;
-        int used = have > 0 ? jayi_mc_parse(link->in + link->in_begin, have, ret_reply) : 0;
+        int used = 0;
+        if (have > 0)
+            used = is_classic ? jayi_mc_text_parse(at, have, key, ret_reply)
+                              : jayi_mc_parse(at, have, ret_reply);
         if (used < 0) return garbled(call);
         if (used > 0) {
             link->in_begin += (size_t)used;
@@ -213,10 +234,31 @@ static int read_head(mc_call *call, jayi_mc_reply *ret_reply) {
     }
 }
 
-static int take_line_end(mc_call *call) {
-    char end[2];
-    int status = jayi_link_read(call->link, end, 2, call->deadline_ms, call->error);
-    if (status == JAY_OK && memcmp(end, "\r\n", 2) != 0) return garbled(call);
+SELDOM int read_classic_head(mc_call *call, const jayi_mc_key *key, jayi_mc_reply *ret_reply) {
+    return read_in(call, true, key, ret_reply);
+}
+
+/* Reads the head of the next reply, which is to a command on a key. */
+static int read_head(mc_call *call, const jayi_mc_key *key, jayi_mc_reply *ret_reply) {
+    if (call->is_classic) return read_classic_head(call, key, ret_reply);
+    return read_in(call, false, NULL, ret_reply);
+}
+
+/* What is behind a value: the end of its line, on classic servers a line END. */
+static int take_value_end(mc_call *call, const jayi_mc_reply *reply) {
+    static const char wanted[] = "\r\nEND\r\n";
+    char end[sizeof wanted - 1];
+    size_t size = reply->has_end ? sizeof end : 2;
+    int status = jayi_link_read(call->link, end, size, call->deadline_ms, call->error);
+    if (status == JAY_OK && memcmp(end, wanted, size) != 0) return garbled(call);
+    return status;
+}
+
+SELDOM int take_value_in_pieces(mc_call *call, const jayi_mc_reply *reply, void *to) {
+    int status =
+        jayi_link_read(call->link, to, (size_t)reply->value_size, call->deadline_ms, call->error);
+    if (status == JAY_OK) status = take_value_end(call, reply);
+    call->is_clean = status == JAY_OK;
     return status;
 }
 
@@ -225,16 +267,14 @@ int jayi_mc_take_value(mc_call *call, const jayi_mc_reply *reply, void *to) {
     size_t size = (size_t)reply->value_size;
     const char *at = link->in + link->in_begin;
     /* The usual case: it has arrived whole. */
-    if (size + 2 <= link->in_end - link->in_begin && memcmp(at + size, "\r\n", 2) == 0) {
+    if (!reply->has_end && size + 2 <= link->in_end - link->in_begin &&
+        memcmp(at + size, "\r\n", 2) == 0) {
         if (size > 0) memcpy(to, at, size);
         link->in_begin += size + 2;
         call->is_clean = true;
         return JAY_OK;
     }
-    int status = jayi_link_read(call->link, to, size, call->deadline_ms, call->error);
-    if (status == JAY_OK) status = take_line_end(call);
-    call->is_clean = status == JAY_OK;
-    return status;
+    return take_value_in_pieces(call, reply, to);
 }
 
 int jayi_mc_skip_value(mc_call *call, const jayi_mc_reply *reply) {
@@ -246,7 +286,7 @@ int jayi_mc_skip_value(mc_call *call, const jayi_mc_reply *reply) {
         status = jayi_link_read(call->link, scrap, size, call->deadline_ms, call->error);
         left -= size;
     }
-    if (status == JAY_OK) status = take_line_end(call);
+    if (status == JAY_OK) status = take_value_end(call, reply);
     call->is_clean = status == JAY_OK;
     return status;
 }
@@ -292,17 +332,18 @@ static bool is_in_step(const jayi_mc_reply *reply) {
 
 /* Agrees on a generation with a server that has none: whoever adds one first has made it. */
 static int add_generation(mc_call *call) {
+    const jayi_mc_key *key = mc_generation_key(call->backend, call->is_classic);
     char digits[MC_GENERATION_DIGITS];
     jayi_mc_reply reply;
     jayi_mc_store store = {.value_size = sizeof digits, .mode = JAYI_MC_ADD};
     jayi_mc_format_generation(jayi_mc_new_generation(), digits);
-    size_t size = jayi_mc_compose_store(call->link->out, &call->backend->generation_key, &store);
+    size_t size = mc_compose_store(call->is_classic, call->link->out, key, &store);
     struct iovec parts[3] = {
         {call->link->out, size}, {digits, sizeof digits}, {(void *)(uintptr_t) "\r\n", 2}};
     call->is_clean = false;
     call->link->replies = 1;
     int status = jayi_link_send(call->link, parts, 3, call->deadline_ms, call->error);
-    if (status == JAY_OK) status = read_head(call, &reply);
+    if (status == JAY_OK) status = read_head(call, key, &reply);
     if (status == JAYI_LINK_NEEDED) status = garbled(call);
     if (status != JAY_OK) return status;
     call->is_clean = is_in_step(&reply);
@@ -314,7 +355,7 @@ static int add_generation(mc_call *call) {
 static int read_generation(mc_call *call, uint64_t *ret_generation) {
     jayi_mc_reply reply;
     char digits[MC_GENERATION_DIGITS];
-    int status = read_head(call, &reply);
+    int status = read_head(call, mc_generation_key(call->backend, call->is_classic), &reply);
     if (status != JAY_OK) return status;
     *ret_generation = 0;
     if (reply.code == JAYI_MC_EN) return JAY_OK;
@@ -328,6 +369,15 @@ static int read_generation(mc_call *call, uint64_t *ret_generation) {
 
 /* ---- commands ---- */
 
+/* A classic lookup brings the value, wanted or not. */
+SELDOM int drop_unwanted(mc_call *call, const mc_command *command, jayi_mc_reply *reply) {
+    bool is_wanted = command->kind == MC_GET && strncmp(command->flags, " v", 2) == 0;
+    if (!reply->has_value || is_wanted) return JAY_OK;
+    reply->code = JAYI_MC_HD;
+    reply->has_value = false;
+    return jayi_mc_skip_value(call, reply);
+}
+
 /* Sends a command and reads the head of its reply; *ret_generation is the server's. */
 static int exchange(mc_call *call, const mc_command *command, uint64_t *ret_generation,
                     jayi_mc_reply *ret_reply) {
@@ -335,11 +385,20 @@ static int exchange(mc_call *call, const mc_command *command, uint64_t *ret_gene
     int status = send_command(call, command);
     if (status != JAY_OK) return status;
     if (checks_generation(call)) status = read_generation(call, ret_generation);
-    if (status == JAY_OK) status = read_head(call, ret_reply);
+    if (status == JAY_OK) status = read_head(call, &call->key, ret_reply);
     /* No reply to what must not be sent twice is so long. */
     if (status == JAYI_LINK_NEEDED && command->is_once) status = garbled(call);
-    if (status == JAY_OK) call->is_clean = !ret_reply->has_value && is_in_step(ret_reply);
-    return status;
+    if (status != JAY_OK) return status;
+    call->is_clean = !ret_reply->has_value && is_in_step(ret_reply);
+    return call->is_classic ? drop_unwanted(call, command, ret_reply) : JAY_OK;
+}
+
+/* The server has been replaced by one that has the same keys in another form. */
+static int refuse_other(mc_call *call) {
+    char text[160];
+    jayi_address_text(call->server->pool.plan.address, text, sizeof text);
+    return jay_error_set(call->error, JAY_E_UNREACHABLE, 0,
+                         "%s has become a memcached of another version meanwhile; try again", text);
 }
 
 /* Another link, when one that has served before turns out to be closed. */
@@ -356,6 +415,8 @@ static int exchange_again(mc_call *call, const mc_command *command, uint64_t *re
         status = jayi_link_acquire(&call->server->pool, call->now_ms, call->deadline_ms,
                                    &call->link, call->error);
         if (status != JAY_OK) return status;
+        call->is_clean = true;
+        if (call->is_classic != (call->link->dialect == MC_CLASSIC)) return refuse_other(call);
     }
 }
 

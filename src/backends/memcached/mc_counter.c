@@ -12,6 +12,11 @@
  * get the old number with the new cas. The old entry cannot be read a second time, so two reads
  * that agree are right. A number that goes up needs none of this: whatever number is there by then,
  * `ma` adds to it rightly.
+ *
+ * Classic servers do not tell an expiry. A number of ours has it in its envelope, is changed by
+ * compare-and-set only, and begins anew once that time is over: each change would give it up to
+ * two seconds more. A bare number may be another client's and have an expiry that nobody knows: up
+ * it goes by `incr`, which leaves it alone, else by compare-and-set, without one.
  */
 #include <string.h>
 
@@ -22,9 +27,10 @@
 #include "util/decimal.h"
 
 /* Whether the server's own arithmetic gives exactly `after`, in as many digits or more. */
-static bool server_can(const mc_found *found, int64_t before, int64_t after) {
+static bool server_can(const mc_call *call, const mc_found *found, int64_t before, int64_t after) {
     char text[JAYI_DECIMAL_MAX];
-    return found->rest_s >= 0 && !found->has_envelope && before >= 0 && after >= 0 &&
+    bool is_wanted = call->is_classic ? after >= before : found->rest_s >= 0;
+    return is_wanted && !found->has_envelope && before >= 0 && after >= 0 &&
            jayi_decimal_format(after, text) >= found->size;
 }
 
@@ -39,14 +45,19 @@ static int add_on_server(mc_call *call, uint64_t cas, int64_t delta, int64_t *re
     if (reply.code != JAYI_MC_VA || reply.value_size > sizeof text)
         return jayi_mc_refused(&reply, call->error);
     int64_t number = 0;
-    status = jayi_mc_take_value(call, &reply, text);
-    if (status != JAY_OK) return status;
-    if (!jayi_decimal_parse(text, (size_t)reply.value_size, &number))
+    if (reply.has_value) {
+        status = jayi_mc_take_value(call, &reply, text);
+        if (status != JAY_OK) return status;
+        reply.text = text;
+        reply.text_size = (size_t)reply.value_size;
+    }
+    if (!jayi_decimal_parse(reply.text, reply.text_size, &number))
         return jay_error_set(call->error, JAY_E_PROTOCOL, 0, "the server's number is none");
     *ret_number = number;
     return JAY_OK;
 }
 
+/* Stores a number in place of what was found, with the expiry of that. */
 static int store_number(mc_call *call, const mc_found *found, int64_t after) {
     char text[JAYI_DECIMAL_MAX];
     jay_write write = {.struct_size = sizeof write,
@@ -55,14 +66,18 @@ static int store_number(mc_call *call, const mc_found *found, int64_t after) {
                        .value_size = jayi_decimal_format(after, text),
                        .version = found->cas,
                        .flags = found->flags};
-    unsigned char header[MC_ENVELOPE_BYTES];
+    unsigned char header[MC_ENVELOPE_MAX];
+    mc_place place = {.raw = call->raw,
+                      .raw_size = call->raw_size,
+                      .key = &call->key,
+                      .is_classic = call->is_classic};
     mc_command command;
     jayi_mc_reply reply;
     if (found->deadline_ms != 0) {
         write.ttl_ms = found->deadline_ms - jayi_clock_real_ms();
         if (write.ttl_ms < 1) write.ttl_ms = 1;
     }
-    jayi_mc_store_command(call->raw, call->raw_size, &call->key, &write, 0, header, &command);
+    jayi_mc_store_command(&place, &write, header, &command);
     if (found->deadline_ms == 0) command.store.exptime = jayi_mc_exptime_of_rest(found->rest_s);
     int status = jayi_mc_run(call, &command, &reply);
     if (status != JAY_OK) return status;
@@ -90,12 +105,14 @@ static int change(mc_call *call, const mc_found *found, int64_t delta, int64_t *
                              "the entry's value is not a number");
     if (!jayi_add_i64(before, delta, &after))
         return jay_error_set(call->error, JAY_E_OVERFLOW, 0, "the counter would leave 64 bits");
-    bool on_server = server_can(found, before, after);
+    bool on_server = server_can(call, found, before, after);
     /* So far from the end that others cannot reach it meanwhile. */
     if (on_server && delta >= 0 && after <= INT64_MAX / 2)
         return add_on_server(call, 0, delta, ret_number);
-    int status = found->rest_s < 0 ? JAY_OK : check_settled(call, found);
-    if (status == JAY_OK && on_server) return add_on_server(call, found->cas, delta, ret_number);
+    bool may_race = call->is_classic ? !found->has_envelope : found->rest_s >= 0;
+    int status = may_race ? check_settled(call, found) : JAY_OK;
+    if (status == JAY_OK && on_server && !call->is_classic)
+        return add_on_server(call, found->cas, delta, ret_number);
     if (status == JAY_OK) status = store_number(call, found, after);
     if (status == JAY_OK) *ret_number = after;
     return status;
@@ -110,12 +127,33 @@ static int create(mc_call *call, int64_t delta, int64_t ttl_ms, int64_t *ret_num
                            .value = text,
                            .value_size = jayi_decimal_format(delta, text),
                            .ttl_ms = ttl_ms};
-        int status = jayi_mc_put(call, &write);
+        int status = jayi_mc_put(call, &write, 0);
         if (status == JAY_EXISTS) return JAY_CHANGED;
         if (status != JAY_OK) return status;
     }
     *ret_number = delta;
     return JAY_OK;
+}
+
+/* Whether a counter's time is over, though the server has it for another moment. */
+static bool is_over(const mc_call *call, const mc_found *found) {
+    return call->is_classic && found->deadline_ms != 0 &&
+           found->deadline_ms <= jayi_clock_real_ms();
+}
+
+/* Begins a counter anew in place of one that is over. */
+static int begin_anew(mc_call *call, const mc_found *found, int64_t delta, int64_t ttl_ms,
+                      int64_t *ret_number) {
+    char text[JAYI_DECIMAL_MAX];
+    jay_write write = {.struct_size = sizeof write,
+                       .mode = JAY_WRITE_CAS,
+                       .value = text,
+                       .value_size = jayi_decimal_format(delta, text),
+                       .ttl_ms = ttl_ms,
+                       .version = found->cas};
+    int status = ttl_ms == JAY_TTL_EXPIRED ? JAY_OK : jayi_mc_put(call, &write, 0);
+    if (status == JAY_OK) *ret_number = delta;
+    return status == JAY_MISS ? JAY_CHANGED : status;
 }
 
 int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
@@ -128,7 +166,8 @@ int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t 
         mc_found found = {0};
         status = jayi_mc_find(&call, " v f c t", &found);
         if (status == JAY_OK) {
-            status = change(&call, &found, delta, ret_number);
+            status = is_over(&call, &found) ? begin_anew(&call, &found, delta, ttl_ms, ret_number)
+                                            : change(&call, &found, delta, ret_number);
             jayi_block_release(&backend->blocks, found.block);
         } else if (status == JAY_MISS) {
             status = create(&call, delta, ttl_ms, ret_number);

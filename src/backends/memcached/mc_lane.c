@@ -7,8 +7,9 @@
 
 /* Values up to this are copied behind their command. */
 #define COPY_MAX 4096
-/* A command with a value to copy needs no more room than this, nor does a group of one key. */
-#define ITEM_ROOM (JAYI_MC_LINE_MAX + COPY_MAX + MC_ENVELOPE_BYTES + 2)
+/* A command with a value to copy needs no more room than this, nor does a group of one key. What is
+ * stored under a hashed key has the key before the value; mc_batch.c sends longer ones alone. */
+#define ITEM_ROOM (JAYI_MC_LINE_MAX + COPY_MAX + MC_ENVELOPE_MAX + JAYI_MC_RAW_KEY_MAX + 2)
 
 jay_bytes jayi_mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item) {
     jay_bytes key = mc_item_key(batch, item);
@@ -22,18 +23,18 @@ jay_bytes jayi_mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t 
 void jayi_mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link) {
     lane->link = link;
     lane->was_reused = link->is_reused;
+    lane->is_classic = link->dialect == MC_CLASSIC;
     lane->status = JAY_OK;
     lane->to_send = lane->to_reply = lane->first;
     lane->on_the_way = 0;
     lane->part_begin = lane->part_end = 0;
     lane->reading = MC_READS_LINES;
     lane->block = NULL;
-    lane->awaits_end = lane->has_heard = lane->again = false;
+    lane->awaits_end = lane->has_heard = lane->again = lane->has_digits = false;
     lane->awaits_generation = batch->backend->has_generations;
     lane->generation = lane->current = atomic_load(&lane->server->generation);
     if (!lane->awaits_generation) return;
-    size_t size =
-        jayi_mc_compose_get(link->out, &batch->backend->generation_key, MC_GENERATION_GET);
+    size_t size = mc_compose_generation_get(link->out, batch->backend, lane->is_classic);
     lane->parts[0] = (struct iovec){link->out, size};
     lane->part_end = 1;
 }
@@ -62,11 +63,12 @@ static int garbled(mc_lane *lane) {
 
 /* ---- sending ---- */
 
-static bool is_text(const mc_batch *batch, const jayi_mc_key *key) {
-    return batch->kind == MC_GET && !batch->backend->has_generations && !key->is_base64;
+static bool is_text(const mc_batch *batch, const mc_lane *lane, const jayi_mc_key *key) {
+    if (batch->kind != MC_GET) return false;
+    return lane->is_classic || (!batch->backend->has_generations && !key->is_base64);
 }
 
-/* gets and as many keys as are plain and have room, from an item on. */
+/* gets and as many keys as are plain and have room, from an item on; `key` is that of the item. */
 static size_t compose_group(const mc_batch *batch, mc_lane *lane, char *out, size_t room,
                             jayi_mc_key *key) {
     char *to = out, *end = out + room - JAYI_MC_KEY_MAX - 3;
@@ -74,8 +76,10 @@ static size_t compose_group(const mc_batch *batch, mc_lane *lane, char *out, siz
     memcpy(to, "gets", 4);
     to += 4;
     for (int i = 0; i < MC_GROUP && lane->to_send != MC_NO_ITEM && to < end; i++) {
-        jay_bytes raw = mc_item_key(batch, lane->to_send);
-        if (i > 0) jayi_mc_key_encode(raw.data, raw.size, key);
+        if (i > 0) {
+            jay_bytes raw = jayi_mc_item_raw(batch, lane, lane->to_send);
+            mc_key_encode(lane->is_classic, raw.data, raw.size, key);
+        }
         if (key->is_base64) break;
         *to++ = ' ';
         memcpy(to, key->text, key->size);
@@ -90,24 +94,29 @@ static size_t compose_group(const mc_batch *batch, mc_lane *lane, char *out, siz
     return (size_t)(to + 2 - out);
 }
 
-/* ms with its value, copied or as parts of their own. Whether more may follow in the buffer. */
-static bool compose_store(const mc_batch *batch, mc_lane *lane, char *out, const jayi_mc_key *key,
-                          size_t *ret_size) {
+static char *put_part(char *to, const struct iovec *part) {
+    if (part->iov_len > 0) memcpy(to, part->iov_base, part->iov_len);
+    return to + part->iov_len;
+}
+
+/* A store with its value, copied or as parts of their own. Whether more may follow in the buffer.
+ */
+static bool compose_store(const mc_batch *batch, mc_lane *lane, char *out, jay_bytes raw,
+                          const jayi_mc_key *key, size_t *ret_size) {
     const jay_pair *pair = &batch->pairs[lane->to_send];
     jay_write write = {.mode = JAY_WRITE_SET,
                        .value = pair->value.data,
                        .value_size = pair->value.size,
                        .ttl_ms = pair->ttl_ms,
                        .flags = batch->flags != NULL ? batch->flags[lane->to_send] : 0};
+    mc_place place = {raw.data, raw.size, key, lane->is_classic, 0, 0};
     mc_command command;
-    jayi_mc_store_command(NULL, 0, key, &write, 0, lane->header, &command);
-    char *to = out + jayi_mc_compose_store(out, key, &command.store);
-    if (command.parts[0].iov_len > 0) memcpy(to, lane->header, MC_ENVELOPE_BYTES);
-    to += command.parts[0].iov_len;
+    jayi_mc_store_command(&place, &write, lane->header, &command);
+    char *to = out + mc_compose_store(lane->is_classic, out, key, &command.store);
+    to = put_part(put_part(to, &command.parts[0]), &command.parts[1]);
     bool copies = write.value_size <= COPY_MAX;
     if (copies) {
-        if (write.value_size > 0) memcpy(to, write.value, write.value_size);
-        to += write.value_size;
+        to = put_part(to, &command.parts[2]);
         memcpy(to, "\r\n", 2);
         to += 2;
     } else {
@@ -132,18 +141,19 @@ static void compose_more(const mc_batch *batch, mc_lane *lane) {
         size_t size = 0;
         uint32_t item = lane->to_send;
         jay_bytes raw = jayi_mc_item_raw(batch, lane, item);
-        jayi_mc_key_encode(raw.data, raw.size, &key);
+        mc_key_encode(lane->is_classic, raw.data, raw.size, &key);
         batch->marks[item] = 0;
-        if (is_text(batch, &key)) {
+        if (is_text(batch, lane, &key)) {
             used += compose_group(batch, lane, out + used, JAYI_LINK_OUT_BYTES - used, &key);
             continue;
         }
         if (batch->kind == MC_GET) {
             size = jayi_mc_compose_get(out + used, &key, " v f c");
         } else if (batch->kind == MC_DELETE) {
-            size = jayi_mc_compose_delete(out + used, &key, 0);
+            size = lane->is_classic ? jayi_mc_text_compose_delete(out + used, &key, 0)
+                                    : jayi_mc_compose_delete(out + used, &key, 0);
         } else {
-            goes_on = compose_store(batch, lane, out + used, &key, &size);
+            goes_on = compose_store(batch, lane, out + used, raw, &key, &size);
         }
         used += size;
         lane->on_the_way++;
@@ -190,6 +200,13 @@ static void hear(const mc_batch *batch, mc_lane *lane, int status) {
     lane->on_the_way--;
 }
 
+/* Whether a key is hashed on a classic server; its value must be in an envelope then. */
+static bool is_hashed(jay_bytes raw) {
+    jayi_mc_key key;
+    jayi_mc_text_key_encode(raw.data, raw.size, &key);
+    return key.is_hashed;
+}
+
 /* Opens a value that has arrived whole, and makes it a view. */
 static void finish_value(const mc_batch *batch, mc_lane *lane) {
     uint32_t item = lane->to_reply;
@@ -201,9 +218,10 @@ static void finish_value(const mc_batch *batch, mc_lane *lane) {
     lane->block = NULL;
     found.block[found.size] = '\0';
     int status = JAY_OK;
-    if (found.flags == MC_ENVELOPE) {
+    if (lane->is_classic || found.flags == MC_ENVELOPE) {
         jay_bytes raw = jayi_mc_item_raw(batch, lane, item);
         status = jayi_mc_open_envelope(&found, raw.data, raw.size, &lane->error);
+        if (status == JAY_OK && !found.has_envelope && is_hashed(raw)) status = JAY_MISS;
         if (status == JAY_OK && found.envelope.stamp != 0) {
             batch->marks[item] |= MC_MARK_ALONE;
             status = JAY_MISS;
@@ -214,6 +232,8 @@ static void finish_value(const mc_batch *batch, mc_lane *lane) {
         value->data = found.data;
         value->size = found.size;
         value->version = found.cas;
+        if (lane->is_classic && found.envelope.version != 0)
+            value->version = found.envelope.version;
         value->pin = found.block;
         value->reserved[0] = found.flags;
     } else {
@@ -244,7 +264,8 @@ static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
     *ret_is_whole = true;
     if (lane->reading == MC_READS_GENERATION) {
         lane->current = jayi_mc_parse_generation(lane->digits, sizeof lane->digits);
-        lane->awaits_generation = false;
+        lane->awaits_generation = lane->is_classic;
+        lane->has_digits = true;
     } else {
         finish_value(batch, lane);
     }
@@ -266,6 +287,25 @@ static int begin_value(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply
     return JAY_OK;
 }
 
+/* The same on a classic server: VALUE and END, or END alone. */
+static int take_classic_generation(const mc_batch *batch, mc_lane *lane,
+                                   const jayi_mc_reply *reply) {
+    const jayi_mc_key *key = &batch->backend->generation_keys[MC_CLASSIC];
+    if (reply->code == JAYI_MC_END) {
+        if (!lane->has_digits) lane->current = 0;
+        lane->awaits_generation = false;
+        return JAY_OK;
+    }
+    if (reply->code != JAYI_MC_VALUE) return jayi_mc_refused(reply, &lane->error);
+    bool is_it = reply->text_size == key->size && memcmp(reply->text, key->text, key->size) == 0 &&
+                 reply->value_size == sizeof lane->digits && !lane->has_digits;
+    if (!is_it) return garbled(lane);
+    lane->reading = MC_READS_GENERATION;
+    lane->to = lane->digits;
+    lane->left = sizeof lane->digits;
+    return JAY_OK;
+}
+
 static int take_generation(mc_lane *lane, const jayi_mc_reply *reply) {
     if (reply->code == JAYI_MC_VA && reply->value_size == sizeof lane->digits) {
         lane->reading = MC_READS_GENERATION;
@@ -279,6 +319,18 @@ static int take_generation(mc_lane *lane, const jayi_mc_reply *reply) {
     return JAY_OK;
 }
 
+/* Whether a VALUE is that of the next item to hear of. */
+static bool is_of_next(const mc_batch *batch, const mc_lane *lane, const jayi_mc_reply *reply) {
+    jay_bytes key = mc_item_key(batch, lane->to_reply);
+    if (lane->is_classic) {
+        jayi_mc_key wired;
+        jay_bytes raw = jayi_mc_item_raw(batch, lane, lane->to_reply);
+        jayi_mc_text_key_encode(raw.data, raw.size, &wired);
+        return wired.size == reply->text_size && memcmp(wired.text, reply->text, wired.size) == 0;
+    }
+    return key.size == reply->text_size && memcmp(key.data, reply->text, key.size) == 0;
+}
+
 /* A line in answer to `gets`: VALUE for a key of the group, which those before it are not, or END.
  */
 static int take_group_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
@@ -289,21 +341,36 @@ static int take_group_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_r
         return is_end ? JAY_OK : garbled(lane);
     }
     for (;;) {
-        jay_bytes key = mc_item_key(batch, lane->to_reply);
         bool is_last = (batch->marks[lane->to_reply] & MC_MARK_LAST) != 0;
-        if (!is_end && key.size == reply->text_size && memcmp(key.data, reply->text, key.size) == 0)
-            return begin_value(batch, lane, reply);
+        if (!is_end && is_of_next(batch, lane, reply)) return begin_value(batch, lane, reply);
         hear(batch, lane, JAY_MISS);
         if (is_last) return is_end ? JAY_OK : garbled(lane);
     }
 }
 
+/* What a classic server says of a set or a delete. */
+static int take_classic_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
+    bool is_delete = batch->kind == MC_DELETE;
+    int status = JAY_OK;
+    if (is_delete && reply->code == JAYI_MC_NOT_FOUND) {
+        status = JAY_MISS;
+    } else if (reply->code != (is_delete ? JAYI_MC_DELETED : JAYI_MC_STORED)) {
+        status = jayi_mc_refused(reply, &lane->error);
+        if (reply->code != JAYI_MC_SERVER_ERROR) return status;
+    }
+    hear(batch, lane, status);
+    return JAY_OK;
+}
+
 static int take_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
-    if (lane->awaits_generation) return take_generation(lane, reply);
+    if (lane->awaits_generation)
+        return lane->is_classic ? take_classic_generation(batch, lane, reply)
+                                : take_generation(lane, reply);
     if (lane->awaits_end) return take_group_line(batch, lane, reply);
     if (lane->to_reply == MC_NO_ITEM || lane->on_the_way == 0) return garbled(lane);
     if ((batch->marks[lane->to_reply] & MC_MARK_TEXT) != 0)
         return take_group_line(batch, lane, reply);
+    if (lane->is_classic) return take_classic_line(batch, lane, reply);
     int status;
     switch (reply->code) {
     case JAYI_MC_VA:

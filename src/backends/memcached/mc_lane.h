@@ -4,8 +4,9 @@
  * A lane has a link, on which it sends its items' commands and reads their replies, both in the
  * order of the keys and neither waiting for the other. Lookups of plain keys go as `gets key key
  * ...`, MC_GROUP of them a line, which the server answers with a VALUE for each it has and an END;
- * all else goes as one meta command an item. Of lookups at most MC_WINDOW are on their way at a
- * time, so that a batch of any size asks the server to hold a bounded number of replies.
+ * all else goes as one command an item, and on a classic server all lookups as `gets`. Of lookups
+ * at most MC_WINDOW are on their way at a time, so that a batch of any size asks the server to hold
+ * a bounded number of replies.
  */
 #ifndef JAYI_MC_LANE_H
 #define JAYI_MC_LANE_H
@@ -45,7 +46,7 @@ typedef struct mc_lane {
     size_t on_the_way;
     struct iovec parts[4]; /* what is being sent */
     int part_begin, part_end;
-    unsigned char header[MC_ENVELOPE_BYTES];
+    unsigned char header[MC_ENVELOPE_MAX];
     enum mc_reading reading;
     char *to; /* where the rest of a value goes */
     size_t left;
@@ -54,7 +55,9 @@ typedef struct mc_lane {
     char digits[MC_GENERATION_DIGITS];
     uint64_t generation; /* that the keys have */
     uint64_t current;    /* that the server says */
+    bool is_classic;     /* the dialect of the link */
     bool awaits_generation;
+    bool has_digits; /* of the generation, whose line END is still to come */
     bool awaits_end; /* all items of a text group are heard of */
     bool has_heard;
     bool was_reused; /* the link had served before */

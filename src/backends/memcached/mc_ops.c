@@ -17,7 +17,7 @@ int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
     if (status != JAY_OK) return mc_read_status(backend, status);
     ret_value->data = found.data;
     ret_value->size = found.size;
-    ret_value->version = found.cas;
+    ret_value->version = found.version;
     ret_value->pin = found.block;
     ret_value->reserved[0] = found.flags;
     return JAY_OK;
@@ -64,8 +64,10 @@ int jayi_mc_get_into(jay_backend *backend, const void *key, size_t key_size, voi
     mc_call call;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status == JAY_OK) {
-        status = call.key.is_hashed ? get_enveloped(&call, buffer, capacity, ret_size)
-                                    : get_bare(&call, buffer, capacity, ret_size);
+        /* On classic servers most values have an envelope. */
+        bool is_likely = call.key.is_hashed || call.is_classic;
+        status = is_likely ? get_enveloped(&call, buffer, capacity, ret_size)
+                           : get_bare(&call, buffer, capacity, ret_size);
         status = jayi_mc_end(&call, status);
     }
     return mc_read_status(backend, status);
@@ -81,11 +83,27 @@ static int look(mc_call *call, const mc_command *command, jayi_mc_reply *ret_rep
 
 int jayi_mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     mc_call call;
-    mc_command command = {.kind = MC_GET, .flags = ""};
+    /* Before 1.6.18 servers want some flag. */
+    mc_command command = {.kind = MC_GET, .flags = " f"};
     jayi_mc_reply reply;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status == JAY_OK) status = jayi_mc_end(&call, look(&call, &command, &reply));
     return mc_read_status(backend, status);
+}
+
+/* What is left of an entry by its envelope. Classic servers end it themselves. */
+static int find_classic_ttl(mc_call *call, int64_t *ret_ttl_ms) {
+    mc_found found = {0};
+    int64_t ttl_ms = JAY_TTL_FOREVER;
+    int status = jayi_mc_find(call, " v f", &found);
+    if (status != JAY_OK) return status;
+    if (found.deadline_ms != 0) {
+        ttl_ms = found.deadline_ms - jayi_clock_real_ms();
+        if (ttl_ms < 1) ttl_ms = 1;
+    }
+    jayi_block_release(&call->backend->blocks, found.block);
+    *ret_ttl_ms = ttl_ms;
+    return JAY_OK;
 }
 
 /* What is left of an entry, whose flags a look has shown. */
@@ -110,8 +128,12 @@ int jayi_mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t 
     jayi_mc_reply reply;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status != JAY_OK) return mc_read_status(backend, status);
-    status = look(&call, &command, &reply);
-    if (status == JAY_OK) status = find_ttl(&call, &reply, ret_ttl_ms);
+    if (call.is_classic) {
+        status = find_classic_ttl(&call, ret_ttl_ms);
+    } else {
+        status = look(&call, &command, &reply);
+        if (status == JAY_OK) status = find_ttl(&call, &reply, ret_ttl_ms);
+    }
     return mc_read_status(backend, jayi_mc_end(&call, status));
 }
 
@@ -143,8 +165,8 @@ static int erase_version(mc_call *call, uint64_t version, bool is_any) {
     return status == JAY_OK ? status_of(&reply, JAY_WRITE_CAS, call->error) : status;
 }
 
-int jayi_mc_put(mc_call *call, const jay_write *write) {
-    unsigned char header[MC_ENVELOPE_BYTES];
+int jayi_mc_put(mc_call *call, const jay_write *write, uint64_t version) {
+    unsigned char header[MC_ENVELOPE_MAX];
     mc_command command;
     jayi_mc_reply reply;
     uint64_t stamp = 0;
@@ -153,9 +175,33 @@ int jayi_mc_put(mc_call *call, const jay_write *write) {
         status = jayi_mc_scatter(call, write, &stamp);
         if (status != JAY_OK) return status;
     }
-    jayi_mc_store_command(call->raw, call->raw_size, &call->key, write, stamp, header, &command);
+    mc_place place = {call->raw, call->raw_size, &call->key, call->is_classic, stamp, version};
+    jayi_mc_store_command(&place, write, header, &command);
     status = jayi_mc_run(call, &command, &reply);
     return status == JAY_OK ? status_of(&reply, write->mode, call->error) : status;
+}
+
+/* Stores, or erases where the time is over. */
+static int write_once(mc_call *call, const jay_write *write) {
+    return write->ttl_ms == JAY_TTL_EXPIRED ? erase_version(call, write->version, false)
+                                            : jayi_mc_put(call, write, 0);
+}
+
+/* On a classic server a touch has changed the cas; the version that readers see is in the
+ * envelope. So what is refused by its cas may be of that version all the same. */
+static int write_version(mc_call *call, const jay_write *write) {
+    for (int i = 0; i < MC_ATTEMPTS; i++) {
+        mc_found found = {0};
+        int status = jayi_mc_find(call, " v f c", &found);
+        if (status != JAY_OK) return status;
+        jayi_block_release(&call->backend->blocks, found.block);
+        if (found.version != write->version || found.version == found.cas) return JAY_CHANGED;
+        jay_write again = *write;
+        again.version = found.cas;
+        status = write_once(call, &again);
+        if (status != JAY_CHANGED) return status;
+    }
+    return jay_error_set(call->error, JAY_E_BUSY, 0, "the entry kept being touched");
 }
 
 int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error) {
@@ -170,11 +216,8 @@ int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error
     mc_call call;
     int status = jayi_mc_begin(&call, backend, write->key, write->key_size, error);
     if (status != JAY_OK) return status;
-    if (write->ttl_ms == JAY_TTL_EXPIRED) {
-        status = erase_version(&call, write->version, false);
-    } else {
-        status = jayi_mc_put(&call, write);
-    }
+    status = write_once(&call, write);
+    if (status == JAY_CHANGED && call.is_classic) status = write_version(&call, write);
     return jayi_mc_end(&call, status);
 }
 
@@ -186,7 +229,8 @@ int jayi_mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_er
 
 /* ---- touch ---- */
 
-/* Stores an entry anew with another time, where that is in its envelope or has to be. */
+/* Stores an entry anew with another time, where that is in its envelope or has to be. On a classic
+ * server it keeps its version. */
 static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
     for (int i = 0; i < MC_ATTEMPTS; i++) {
         mc_found found = {0};
@@ -204,7 +248,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
                            .ttl_ms = ttl_ms,
                            .version = found.cas,
                            .flags = found.flags};
-        status = jayi_mc_put(call, &write);
+        status = jayi_mc_put(call, &write, call->is_classic ? found.version : 0);
         jayi_block_release(&call->backend->blocks, found.block);
         if (status != JAY_CHANGED) return status;
     }
@@ -213,7 +257,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
 
 static int touch_entry(mc_call *call, int64_t ttl_ms) {
     mc_expiry expiry = jayi_mc_expiry_of(ttl_ms);
-    if (expiry.deadline_ms != 0) return touch_by_cas(call, ttl_ms, true);
+    if (expiry.deadline_ms != 0 || call->is_classic) return touch_by_cas(call, ttl_ms, true);
     mc_command command = {.kind = MC_TOUCH, .store = {.exptime = expiry.exptime}};
     jayi_mc_reply reply;
     int status = look(call, &command, &reply);

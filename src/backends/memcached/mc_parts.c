@@ -16,7 +16,7 @@
 
 bool jayi_mc_needs_parts(const jay_backend *backend, size_t raw_size, size_t value_size) {
     return backend->item_max != 0 &&
-           value_size + raw_size + MC_ENVELOPE_BYTES + ITEM_OVERHEAD > backend->item_max;
+           value_size + raw_size + MC_ENVELOPE_MAX + ITEM_OVERHEAD > backend->item_max;
 }
 
 static size_t part_size_of(const jay_backend *backend) {
@@ -46,12 +46,16 @@ static void name_part(mc_call *call, const part_name *name) {
         bytes[JAYI_SHA256_BYTES + i] = (unsigned char)(name->stamp >> (8 * i));
         bytes[JAYI_SHA256_BYTES + 8 + i] = (unsigned char)(name->number >> (8 * i));
     }
-    jayi_mc_key_encode_own('p', bytes, sizeof bytes, &call->key);
+    if (call->is_classic) {
+        jayi_mc_text_key_encode_own('p', bytes, sizeof bytes, &call->key);
+    } else {
+        jayi_mc_key_encode_own('p', bytes, sizeof bytes, &call->key);
+    }
     call->skips_generation = true;
 }
 
 static void name_entry(mc_call *call) {
-    jayi_mc_key_encode(call->raw, call->raw_size, &call->key);
+    mc_key_encode(call->is_classic, call->raw, call->raw_size, &call->key);
     call->skips_generation = false;
 }
 

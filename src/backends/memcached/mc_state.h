@@ -23,13 +23,17 @@
 #include "net/net_pool.h"
 #include "net/net_tls.h"
 #include "util/blocks.h"
-#include "wire/memcached_meta.h"
+#include "wire/memcached_text.h"
 
 #define MC_VALUE_MAX ((uint64_t)1 << 30) /* no server holds more in one item */
 #define MC_ATTEMPTS 1000                 /* of compare-and-set */
 #define MC_GENERATION_DIGITS 16
 #define MC_INLINE_KEY 512
 #define MC_LOGIN_MAX 500
+
+/* What a link speaks, as its greeting has found out or an option says. The first alone is ridden:
+ * see net_pool.h. */
+enum mc_dialect { MC_META, MC_CLASSIC, MC_DIALECTS };
 
 typedef struct mc_server {
     jayi_pool pool;
@@ -49,7 +53,8 @@ struct jay_backend {
     jay_login_fn *ask_login; /* goes before that; NULL: none */
     void *ask_login_arg;
     size_t prefix_size;
-    jayi_mc_key generation_key;
+    jayi_mc_key generation_keys[MC_DIALECTS];
+    bool is_classic; /* every server is taken to be, and not asked */
     bool has_generations;
     bool misses_outages;
     bool flushes;
@@ -74,6 +79,7 @@ typedef struct mc_call {
     bool may_block;        /* nothing has been waited for yet */
     bool is_clean;         /* no reply is on its way */
     bool skips_generation; /* the key holds for all of them */
+    bool is_classic;       /* the dialect of its link */
     jayi_mc_key key;
     char room[MC_INLINE_KEY];
 } mc_call;
@@ -112,10 +118,40 @@ int jayi_mc_refused(const jayi_mc_reply *reply, jay_error *error);
 void jayi_mc_put_generation(const jay_backend *backend, const void *key, size_t key_size,
                             uint64_t generation, char *room);
 
+/* The key that a server's generation lies under. */
+static inline const jayi_mc_key *mc_generation_key(const jay_backend *backend, bool is_classic) {
+    return &backend->generation_keys[is_classic ? MC_CLASSIC : MC_META];
+}
+
+/* A key in a dialect. */
+static inline void mc_key_encode(bool is_classic, const void *raw, size_t raw_size,
+                                 jayi_mc_key *ret_key) {
+    if (is_classic) {
+        jayi_mc_text_key_encode(raw, raw_size, ret_key);
+    } else {
+        jayi_mc_key_encode(raw, raw_size, ret_key);
+    }
+}
+
 /* A value for the generation key; never 0. */
 uint64_t jayi_mc_new_generation(void);
 
 #define MC_GENERATION_GET " v"
+
+/* The look at a server's generation that goes before a command: the bytes composed. */
+static inline size_t mc_compose_generation_get(char *out, const jay_backend *backend,
+                                               bool is_classic) {
+    const jayi_mc_key *key = mc_generation_key(backend, is_classic);
+    return is_classic ? jayi_mc_text_compose_get(out, key)
+                      : jayi_mc_compose_get(out, key, MC_GENERATION_GET);
+}
+
+/* A store, up to the value: the bytes composed. */
+static inline size_t mc_compose_store(bool is_classic, char *out, const jayi_mc_key *key,
+                                      const jayi_mc_store *store) {
+    return is_classic ? jayi_mc_text_compose_store(out, key, store)
+                      : jayi_mc_compose_store(out, key, store);
+}
 
 /* The generation that the value of its key says, or 0. */
 uint64_t jayi_mc_parse_generation(const char *digits, size_t size);
@@ -156,7 +192,8 @@ typedef struct mc_found {
     size_t size;
     uint32_t flags;
     uint64_t cas;
-    int64_t rest_s;      /* when asked for */
+    uint64_t version;    /* that readers are to see: the cas, unless a touch has changed that */
+    int64_t rest_s;      /* when asked for, and the server can tell */
     int64_t deadline_ms; /* 0: none */
     mc_envelope envelope;
     bool has_envelope;
@@ -169,13 +206,23 @@ int jayi_mc_find(mc_call *call, const char *flags, mc_found *ret_found);
  * JAY_E_CORRUPT. */
 int jayi_mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay_error *error);
 
-/* Stores a value under the call's key, in parts if need be: the status of the write. */
-int jayi_mc_put(mc_call *call, const jay_write *write);
+/* Stores a value under the call's key, in parts if need be: the status of the write. `version`:
+ * what readers are to see; 0: a new one. */
+int jayi_mc_put(mc_call *call, const jay_write *write, uint64_t version);
 
-/* Builds the command for a value under a key. `stamp` 0: the value goes along, else it is in parts.
- * `header` has MC_ENVELOPE_BYTES of room and must live as long as the command. */
-void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
-                           const jay_write *write, uint64_t stamp, unsigned char *header,
+/* Where and how a value is stored. */
+typedef struct mc_place {
+    const void *raw; /* the key */
+    size_t raw_size;
+    const jayi_mc_key *key;
+    bool is_classic;
+    uint64_t stamp;   /* 0: the value goes along, else it is in parts */
+    uint64_t version; /* 0: the server's cas */
+} mc_place;
+
+/* Builds the command for a value. `header` has MC_ENVELOPE_MAX of room and must live as long as the
+ * command. */
+void jayi_mc_store_command(const mc_place *place, const jay_write *write, unsigned char *header,
                            mc_command *ret_command);
 
 /* ---- values in parts (mc_parts.c) ---- */

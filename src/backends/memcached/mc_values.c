@@ -7,6 +7,10 @@
  * to 30 days the server counts from its own now, and no two clocks need agree. Above, it wants a
  * date, up to January 2038; beyond that the entry is stored for ever with the date in its envelope,
  * and readers check it.
+ *
+ * A classic server never tells the time that is left. There the envelope has it for ttl and for
+ * what keeps it, and the server ends the entry all the same: whose clocks differ still agree on
+ * what is there.
  */
 #include <string.h>
 
@@ -14,6 +18,8 @@
 #include "os/real_clock.h"
 
 #define SECOND_MS 1000
+/* No earlier time is beyond what the server can tell; see jayi_mc_expiry_of. */
+#define FAR_MS (((int64_t)JAYI_MC_EXPTIME_MAX - 1) * SECOND_MS)
 
 /* ---- times ---- */
 
@@ -54,7 +60,7 @@ int jayi_mc_open_envelope(mc_found *found, const void *raw, size_t raw_size, jay
     }
     bool is_ours = envelope->key == NULL ||
                    (envelope->key_size == raw_size && memcmp(envelope->key, raw, raw_size) == 0);
-    bool is_over = envelope->deadline_ms != 0 && envelope->deadline_ms <= jayi_clock_real_ms();
+    bool is_over = envelope->deadline_ms >= FAR_MS && envelope->deadline_ms <= jayi_clock_real_ms();
     if (!is_ours || is_over) return JAY_MISS;
     found->has_envelope = true;
     found->deadline_ms = envelope->deadline_ms;
@@ -88,6 +94,8 @@ static int take_found(mc_call *call, const jayi_mc_reply *reply, mc_found *ret_f
     bool is_bare = status == JAY_OK && !found.has_envelope;
     if (is_bare && call->key.is_hashed) status = JAY_MISS;
     if (status == JAY_OK && found.envelope.stamp != 0) status = jayi_mc_gather(call, &found);
+    found.version = found.cas;
+    if (call->is_classic && found.envelope.version != 0) found.version = found.envelope.version;
     if (status == JAY_OK) {
         *ret_found = found;
     } else {
@@ -121,10 +129,12 @@ static char mode_of(int mode) {
     }
 }
 
-void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *key,
-                           const jay_write *write, uint64_t stamp, unsigned char *header,
+void jayi_mc_store_command(const mc_place *place, const jay_write *write, unsigned char *header,
                            mc_command *ret_command) {
     mc_expiry expiry = jayi_mc_expiry_of(write->ttl_ms);
+    bool is_hashed = place->key->is_hashed;
+    if (place->is_classic && expiry.deadline_ms == 0 && write->ttl_ms != JAY_TTL_FOREVER)
+        expiry.deadline_ms = jayi_clock_real_ms() + write->ttl_ms;
     *ret_command = (mc_command){
         .kind = MC_STORE,
         .is_once = write->mode != JAY_WRITE_SET,
@@ -135,17 +145,17 @@ void jayi_mc_store_command(const void *raw, size_t raw_size, const jayi_mc_key *
                   /* No entry has this one: on the server 0 would be no condition. */
                   .cas = write->version != 0 ? write->version : UINT64_MAX},
         .parts = {{NULL, 0}, {NULL, 0}, {(void *)(uintptr_t)write->value, write->value_size}}};
-    if (!key->is_hashed && expiry.deadline_ms == 0 && stamp == 0) return;
-    mc_envelope envelope = {.key_size = key->is_hashed ? raw_size : 0,
+    if (!is_hashed && expiry.deadline_ms == 0 && place->stamp == 0 && place->version == 0) return;
+    mc_envelope envelope = {.key_size = is_hashed ? place->raw_size : 0,
                             .deadline_ms = expiry.deadline_ms,
                             .value_size = (uint32_t)write->value_size,
                             .flags = write->flags,
-                            .stamp = stamp};
-    jayi_mc_envelope_write(&envelope, header);
-    ret_command->parts[0] = (struct iovec){header, MC_ENVELOPE_BYTES};
-    ret_command->parts[1] = (struct iovec){(void *)(uintptr_t)raw, envelope.key_size};
-    if (stamp != 0) ret_command->parts[2].iov_len = 0;
+                            .stamp = place->stamp,
+                            .version = place->version};
+    size_t header_size = jayi_mc_envelope_write(&envelope, header);
+    ret_command->parts[0] = (struct iovec){header, header_size};
+    ret_command->parts[1] = (struct iovec){(void *)(uintptr_t)place->raw, envelope.key_size};
+    if (place->stamp != 0) ret_command->parts[2].iov_len = 0;
     ret_command->store.flags = MC_ENVELOPE;
-    ret_command->store.value_size =
-        MC_ENVELOPE_BYTES + envelope.key_size + ret_command->parts[2].iov_len;
+    ret_command->store.value_size = header_size + envelope.key_size + ret_command->parts[2].iov_len;
 }

@@ -81,21 +81,40 @@ bool jayi_mc_login_is_good(const char *login) {
     return spaces == 1 && login[0] != ' ' && at - login <= MC_LOGIN_MAX;
 }
 
+/*
+ * Finds out what the server speaks. Whoever knows `mn` may have been made when the meta commands
+ * were still changing, up to 1.6.9: its `ms` would take a value for commands.
+ */
+static int find_dialect(jayi_link *link, int64_t deadline_ms, jay_error *error) {
+    jayi_mc_reply reply;
+    int status = ask(link, "mn\r\nversion\r\n", 13, deadline_ms, &reply, error);
+    if (status != JAY_OK) return status;
+    if (reply.code != JAYI_MC_MN && reply.code != JAYI_MC_ERROR)
+        return jayi_mc_refused(&reply, error);
+    bool has_meta = reply.code == JAYI_MC_MN;
+    status = read_line(link, deadline_ms, &reply, error);
+    if (status != JAY_OK) return status;
+    if (reply.code != JAYI_MC_VERSION)
+        return jay_error_set(
+            error, JAY_E_VERSION, 0,
+            "the server does not tell its version; is it memcached? Open the cache "
+            "with protocol=classic if its classic commands are to be used");
+    if (!has_meta || !jayi_mc_text_is_meta_version(reply.text, reply.text_size))
+        link->dialect = MC_CLASSIC;
+    return JAY_OK;
+}
+
 int jayi_mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error) {
     const jay_backend *backend = arg;
-    jayi_mc_reply reply;
     int status = JAY_OK;
     if (backend->ask_login != NULL) {
         status = log_in_as_told(backend, link, deadline_ms, error);
     } else if (backend->login != NULL) {
         status = log_in(backend->login, link, deadline_ms, error);
     }
-    if (status == JAY_OK) status = ask(link, "mn\r\n", 4, deadline_ms, &reply, error);
-    if (status != JAY_OK || reply.code == JAYI_MC_MN) return status;
-    if (reply.code != JAYI_MC_ERROR) return jayi_mc_refused(&reply, error);
-    return jay_error_set(error, JAY_E_VERSION, 0,
-                         "the server does not know the meta commands; it must be memcached 1.6 or "
-                         "later");
+    if (status != JAY_OK) return status;
+    link->dialect = backend->is_classic ? MC_CLASSIC : MC_META;
+    return backend->is_classic ? JAY_OK : find_dialect(link, deadline_ms, error);
 }
 
 /* ---- each server in turn ---- */
@@ -139,13 +158,16 @@ static int renew_server(jay_backend *backend, mc_server *server, jayi_link *link
     char text[JAYI_MC_LINE_MAX];
     uint64_t generation = jayi_mc_new_generation();
     jayi_mc_store store = {.value_size = MC_GENERATION_DIGITS, .mode = JAYI_MC_SET};
-    size_t size = jayi_mc_compose_store(text, &backend->generation_key, &store);
+    bool is_classic = link->dialect == MC_CLASSIC;
+    const jayi_mc_key *key = mc_generation_key(backend, is_classic);
+    size_t size = mc_compose_store(is_classic, text, key, &store);
     jayi_mc_format_generation(generation, text + size);
     memcpy(text + size + MC_GENERATION_DIGITS, "\r\n", 2);
     jayi_mc_reply reply;
     int status = ask(link, text, size + MC_GENERATION_DIGITS + 2, deadline_ms, &reply, error);
     if (status != JAY_OK) return status;
-    if (reply.code != JAYI_MC_HD) return jayi_mc_refused(&reply, error);
+    if (reply.code != JAYI_MC_HD && reply.code != JAYI_MC_STORED)
+        return jayi_mc_refused(&reply, error);
     atomic_store(&server->generation, generation);
     return JAY_OK;
 }

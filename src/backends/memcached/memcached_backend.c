@@ -24,6 +24,7 @@ enum option {
     OPTION_GENERATIONS,
     OPTION_FLUSH,
     OPTION_PASSWORD_FILE,
+    OPTION_PROTOCOL,
     PLAIN_OPTIONS,
     ALL_OPTIONS = PLAIN_OPTIONS + JAYI_TLS_OPTIONS
 };
@@ -50,6 +51,10 @@ static const jay_option_info options[ALL_OPTIONS] = {
     [OPTION_PASSWORD_FILE] =
         JAYI_OPTION_ROW("password_file", JAY_OPTION_TEXT, "", 0, 4096, "auth_file passwd",
                         "a file whose first line is user:password"),
+    [OPTION_PROTOCOL] = JAYI_OPTION_ROW(
+        "protocol", JAY_OPTION_TEXT, "auto", 1, 8, "dialect",
+        "the commands that servers are spoken to with: auto asks each, and uses the classic ones "
+        "before 1.6.10; classic does so without asking"),
     JAYI_TLS_ROWS(PLAIN_OPTIONS),
 };
 
@@ -69,6 +74,8 @@ static int take_words(const jay_backend_config *config, jay_backend *backend, bo
     bool splits = false;
     int status = take_word(config, OPTION_HASH, "ketama modula", ret_is_modula, error);
     if (status == JAY_OK) status = take_word(config, OPTION_BIG, "refuse split", &splits, error);
+    if (status == JAY_OK)
+        status = take_word(config, OPTION_PROTOCOL, "auto classic", &backend->is_classic, error);
     if (splits) backend->item_max = (size_t)config->values[OPTION_ITEM_MAX].number;
     return status;
 }
@@ -175,6 +182,13 @@ static int close_backend(jay_backend *backend) {
     return JAY_OK;
 }
 
+static void encode_generation_keys(const jay_backend_config *config, jay_backend *backend) {
+    jayi_mc_key_encode_own('g', config->prefix, config->prefix_size,
+                           &backend->generation_keys[MC_META]);
+    jayi_mc_text_key_encode_own('g', config->prefix, config->prefix_size,
+                                &backend->generation_keys[MC_CLASSIC]);
+}
+
 static int init_backend(const jay_backend_config *config, jay_backend *backend, bool has_tls,
                         jay_error *error) {
     const jay_option_value *values = config->values;
@@ -192,8 +206,7 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
     backend->flushes = values[OPTION_FLUSH].number != 0;
     backend->prefix_size = config->prefix_size;
     backend->has_generations = config->prefix_size > 0 && values[OPTION_GENERATIONS].number != 0;
-    if (backend->has_generations)
-        jayi_mc_key_encode_own('g', config->prefix, config->prefix_size, &backend->generation_key);
+    if (backend->has_generations) encode_generation_keys(config, backend);
     status = take_words(config, backend, &is_modula, error);
     if (status == JAY_OK) status = take_servers(config, backend, error);
     if (status == JAY_OK && has_tls)
