@@ -48,7 +48,7 @@ void jayi_engine_close_private(jayi_region *region) {
 
 static bool has_prefix(const jayi_item *item, const void *prefix, size_t prefix_size) {
     return jayi_item_key_size(item) >= prefix_size &&
-           jayi_racy_equal(item->bytes, prefix, prefix_size);
+           jayi_racy_equal(jayi_item_key(item), prefix, prefix_size);
 }
 
 /* Unlinks the entries of one bucket that have the prefix. */
@@ -116,9 +116,10 @@ static int describe(walk *w, jayi_bucket *bucket, uint32_t slot, jay_entry_info 
         !jayi_is_expired(jayi_item_deadline(item), now_ms)) {
         uint64_t deadline_ms = jayi_item_deadline(item);
         ret_info->key = w->key;
-        ret_info->key_size = jayi_item_key_size(item);
-        jayi_racy_read(w->key, item->bytes, ret_info->key_size);
-        ret_info->value_size = jayi_peek(&item->value_size);
+        jayi_sizes sizes = jayi_item_sizes(item);
+        ret_info->key_size = sizes.key_size;
+        ret_info->value_size = sizes.value_size;
+        jayi_racy_read(w->key, jayi_item_key(item), sizes.key_size);
         ret_info->ttl_ms =
             deadline_ms == JAYI_DEADLINE_NEVER ? JAY_TTL_FOREVER : (int64_t)deadline_ms - now_ms;
         ret_info->heat = jayi_slot_frequency(word);
@@ -157,7 +158,7 @@ int jayi_engine_iterate(jayi_region *region, const jay_allocator *allocator, con
               .arg = arg,
               .error = error};
     if (w.token == 0) return jayi_no_token(error);
-    w.key = jayi_alloc(allocator, JAYI_KEY_SIZE_MASK);
+    w.key = jayi_alloc(allocator, JAYI_LONG_KEY_MASK);
     if (w.key == NULL)
         return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a key while iterating");
     int status = JAY_OK;

@@ -101,11 +101,11 @@ typedef struct copy_out {
 } copy_out;
 
 static int use_copy(const jayi_region *region, size_t key_size, const found *f, void *arg) {
-    (void)region;
+    (void)region, (void)key_size;
     copy_out *copy = arg;
     copy->size = f->value_size;
     if (f->value_size > copy->capacity) return JAY_BUFFER_TOO_SMALL;
-    if (f->value_size > 0) jayi_racy_read(copy->buffer, f->item->bytes + key_size, f->value_size);
+    if (f->value_size > 0) jayi_racy_read(copy->buffer, f->value, f->value_size);
     return JAY_OK;
 }
 
@@ -130,11 +130,13 @@ SELDOM int read_locked(jayi_region *region, uint64_t hash, const void *key, size
     int status = JAY_MISS;
     if (jayi_index_find(region, shard, hash, key, key_size, &ref) &&
         !jayi_deadline_is_over(jayi_item_deadline(ref.item))) {
+        jayi_sizes sizes = jayi_item_sizes(ref.item);
         found f = {.bucket = ref.bucket,
                    .slot = &ref.bucket->slots[ref.slot],
                    .word = ref.word,
                    .item = ref.item,
-                   .value_size = jayi_peek(&ref.item->value_size)};
+                   .value = jayi_item_key(ref.item) + sizes.key_size,
+                   .value_size = sizes.value_size};
         status = use(region, key_size, &f, arg);
     }
     jayi_unlock_checked(region, shard);
@@ -180,7 +182,7 @@ int jayi_engine_get_into(jayi_region *region, const void *key, size_t key_size, 
     }
     if (likely(outcome == FOUND) && likely(f.value_size <= capacity) &&
         likely(!jayi_hit_is_over(&f))) {
-        if (f.value_size > 0) jayi_racy_read(buffer, f.item->bytes + key_size, f.value_size);
+        if (f.value_size > 0) jayi_racy_read(buffer, f.value, f.value_size);
         if (likely(jayi_is_unchanged(f.bucket, f.version))) {
             jayi_hit_note(region, hash, key_size, &f);
             jayi_row_add(jayi_own_row(region, token), JAYI_ROW_HITS, 1);
@@ -256,7 +258,7 @@ ON_EVERY_HIT int pin_found(jayi_region *region, uint32_t token, size_t key_size,
         jayi_pin_drop(region, token, pin, bytes);
         return JAY_STOPPED;
     }
-    ret_value->data = f->item->bytes + key_size;
+    ret_value->data = f->value;
     ret_value->size = f->value_size;
     ret_value->version = jayi_item_version(f->item);
     ret_value->pin = (void *)(uintptr_t)pin;

@@ -136,12 +136,16 @@ static void write_item(job *j, jayi_place place, uint64_t version, const jay_byt
     jayi_item *item = jayi_item_at(j->region, place);
     uint64_t flags = kept | (version >> JAYI_VERSION_BITS << JAYI_EPOCH_SHIFT & JAYI_EPOCH_MASK);
     uint64_t stamp = jayi_peek(&item->identity) & JAYI_STAMP_MASK;
+    bool is_long = jayi_sizes_are_long(j->key.size, value->size);
+    uint64_t sizes = is_long ? 0 : value->size << JAYI_VALUE_SIZE_SHIFT | j->key.size;
+    unsigned char *at = (unsigned char *)item + (is_long ? JAYI_LONG_HEADER : JAYI_ITEM_HEADER);
     jayi_poke(&item->state, deadline_ms << JAYI_DEADLINE_SHIFT | flags);
-    jayi_poke(&item->identity, version << JAYI_VERSION_SHIFT | stamp | j->key.size);
-    jayi_poke(&item->value_size, (uint32_t)value->size);
-    jayi_racy_write(item->bytes, j->key.data, j->key.size);
-    if (value->size > 0) jayi_racy_write(item->bytes + j->key.size, value->data, value->size);
-    jayi_racy_write(item->bytes + j->key.size + value->size, "", 1);
+    jayi_poke(&item->identity, version << JAYI_VERSION_SHIFT | stamp | sizes);
+    if (is_long)
+        jayi_poke(&item->more[0], (uint64_t)value->size << JAYI_LONG_VALUE_SHIFT | j->key.size);
+    jayi_racy_write(at, j->key.data, j->key.size);
+    if (value->size > 0) jayi_racy_write(at + j->key.size, value->data, value->size);
+    jayi_racy_write(at + j->key.size + value->size, "", 1);
 }
 
 static uint64_t next_version(jayi_shard *shard) {
@@ -313,8 +317,9 @@ int jayi_engine_touch(jayi_region *region, const void *key, size_t key_size, int
     if (j.has_entry && ttl_ms == JAY_TTL_EXPIRED) {
         jayi_space_unlink(region, j.shard, &j.ref);
     } else if (j.has_entry) {
-        uint64_t flags = jayi_peek(&j.ref.item->state) & 0xffffu;
-        jayi_poke(&j.ref.item->state, deadline_of(ttl_ms, j.now_ms) << JAYI_DEADLINE_SHIFT | flags);
+        uint64_t rest =
+            jayi_peek(&j.ref.item->state) & ((UINT64_C(1) << JAYI_DEADLINE_SHIFT) - 1);
+        jayi_poke(&j.ref.item->state, deadline_of(ttl_ms, j.now_ms) << JAYI_DEADLINE_SHIFT | rest);
     }
     end(&j);
     return j.has_entry ? JAY_OK : JAY_MISS;
@@ -325,8 +330,8 @@ static int next_number(const job *j, int64_t delta, int64_t *ret_number) {
     int64_t number = 0;
     if (j->has_entry) {
         const jayi_item *item = j->ref.item;
-        size_t size = jayi_peek(&item->value_size);
-        if (!jayi_decimal_parse(item->bytes + j->key.size, size, &number)) {
+        size_t size = jayi_item_sizes(item).value_size;
+        if (!jayi_decimal_parse(jayi_item_key(item) + j->key.size, size, &number)) {
             return jay_error_set(j->error, JAY_E_NOT_INTEGER, 0,
                                  "the entry's value, %zu bytes, is not a number", size);
         }
@@ -361,8 +366,8 @@ int jayi_engine_inc(jayi_region *region, const void *key, size_t key_size, int64
 static int ask(const job *j, const jayi_exchange *exchange) {
     jayi_engine_old old = {.value = NULL, .size = 0, .deadline_ms = 0};
     if (j->has_entry) {
-        old.value = j->ref.item->bytes + j->key.size;
-        old.size = jayi_peek(&j->ref.item->value_size);
+        old.value = jayi_item_key(j->ref.item) + j->key.size;
+        old.size = jayi_item_sizes(j->ref.item).value_size;
         old.deadline_ms = jayi_item_deadline(j->ref.item);
     }
     return exchange->judge != NULL ? exchange->judge(exchange->arg, &old) : JAY_OK;

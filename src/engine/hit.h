@@ -34,6 +34,7 @@ typedef struct jayi_hit {
     uint64_t word;    /* of the slot */
     uint64_t version; /* of the bucket */
     jayi_item *item;
+    const unsigned char *value;
     uint64_t value_size;
     uint64_t ticks; /* jayi_deadline_ticks of this lookup */
 } jayi_hit;
@@ -54,14 +55,16 @@ JAYI_ALWAYS_INLINE bool jayi_hit_examine(const jayi_region *region, uint64_t wor
     __builtin_prefetch((const unsigned char *)item + JAYI_LINE);
     __builtin_prefetch((const unsigned char *)item + 2 * JAYI_LINE);
     if (!has_ticks) ret_hit->ticks = jayi_deadline_ticks();
-    uint64_t value_size = jayi_peek(&item->value_size);
-    if (JAYI_UNLIKELY(jayi_item_key_size(item) != key_size) ||
-        JAYI_UNLIKELY(!jayi_sizes_are_sane(region, place, key_size, value_size)))
+    jayi_sizes sizes = jayi_item_sizes(item);
+    const unsigned char *item_key = (const unsigned char *)item + sizes.header;
+    if (JAYI_UNLIKELY(sizes.key_size != key_size) ||
+        JAYI_UNLIKELY(!jayi_sizes_are_sane(region, place, sizes)))
         return false;
-    if (JAYI_UNLIKELY(!jayi_racy_equal(item->bytes, key, key_size))) return false;
+    if (JAYI_UNLIKELY(!jayi_racy_equal(item_key, key, key_size))) return false;
     ret_hit->word = word;
     ret_hit->item = item;
-    ret_hit->value_size = value_size;
+    ret_hit->value = item_key + key_size;
+    ret_hit->value_size = sizes.value_size;
     return true;
 }
 
@@ -157,7 +160,7 @@ JAYI_ALWAYS_INLINE bool jayi_hit_copy(jayi_region *region, uint64_t hash, const 
     if (JAYI_UNLIKELY(!jayi_hit_find(region, hash, key, key_size, &hit)) ||
         JAYI_UNLIKELY(hit.value_size > capacity) || JAYI_UNLIKELY(jayi_hit_is_over(&hit)))
         return false;
-    jayi_racy_read(buffer, hit.item->bytes + key_size, hit.value_size);
+    jayi_racy_read(buffer, hit.value, hit.value_size);
     if (JAYI_UNLIKELY(!jayi_is_unchanged(hit.bucket, hit.version)) ||
         JAYI_UNLIKELY(!jayi_hit_count(region)))
         return false;

@@ -12,10 +12,12 @@
 /* Entries for each 16 slots at which another bucket is added. More saves memory; fewer keeps
  * entries in the first of their buckets. */
 #define LOAD_OF_16 11
+#define LOAD_OF_16_AT_END 12 /* of the last chunk: before a further one is taken */
 #define FIRST_BUCKETS 4
 
 uint64_t jayi_item_hash(const jayi_region *region, const jayi_item *item) {
-    return jayi_hash(item->bytes, jayi_item_key_size(item), region->seed);
+    jayi_sizes sizes = jayi_item_sizes(item);
+    return jayi_hash((const unsigned char *)item + sizes.header, sizes.key_size, region->seed);
 }
 
 bool jayi_item_is_sound(const jayi_region *region, const jayi_shard *shard, jayi_place place) {
@@ -70,8 +72,8 @@ static bool is_wanted(jayi_region *region, jayi_shard *shard, uint64_t word, con
         return false;
     }
     const jayi_item *item = jayi_item_at(region, place);
-    return wanted != 0 ||
-           (jayi_item_key_size(item) == key_size && jayi_racy_equal(item->bytes, key, key_size));
+    return wanted != 0 || (jayi_item_key_size(item) == key_size &&
+                           jayi_racy_equal(jayi_item_key(item), key, key_size));
 }
 
 /* Finds a slot by tag and `place` (0: any, then by key). */
@@ -208,12 +210,6 @@ bool jayi_index_coldest(jayi_region *region, jayi_shard *shard, uint64_t hash, j
 
 /* ---- growth ---- */
 
-bool jayi_index_is_short(const jayi_region *region, const jayi_shard *shard) {
-    uint64_t count = jayi_peek(&shard->bucket_count);
-    (void)region;
-    return (jayi_peek(&shard->item_count) + 1) * 16 > count * JAYI_BUCKET_SLOTS * LOAD_OF_16;
-}
-
 static _Atomic uint32_t *directory_entry(const jayi_region *region, const jayi_shard *shard,
                                          uint32_t bucket) {
     uint32_t at = bucket >> (region->chunk_shift - 6);
@@ -225,6 +221,13 @@ static _Atomic uint32_t *directory_entry(const jayi_region *region, const jayi_s
 bool jayi_index_wants_chunk(const jayi_region *region, const jayi_shard *shard) {
     const _Atomic uint32_t *entry = directory_entry(region, shard, jayi_peek(&shard->bucket_count));
     return entry != NULL && jayi_peek(entry) == 0;
+}
+
+bool jayi_index_is_short(const jayi_region *region, const jayi_shard *shard) {
+    uint64_t slots = (uint64_t)jayi_peek(&shard->bucket_count) * JAYI_BUCKET_SLOTS;
+    uint64_t items = jayi_peek(&shard->item_count) + 1;
+    if (items * 16 <= slots * LOAD_OF_16) return false;
+    return items * 16 > slots * LOAD_OF_16_AT_END || !jayi_index_wants_chunk(region, shard);
 }
 
 void jayi_index_set_count(jayi_shard *shard, uint32_t count) {

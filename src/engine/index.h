@@ -114,8 +114,8 @@ static inline uint32_t jayi_match_slot(uint32_t matches) {
 
 /* Whether an item at a sane place, of these sizes, ends within the region. */
 static inline bool jayi_sizes_are_sane(const jayi_region *region, jayi_place place,
-                                       uint64_t key_size, uint64_t value_size) {
-    return (uint64_t)place * JAYI_UNIT + JAYI_ITEM_HEADER + key_size + value_size + 1 <=
+                                       jayi_sizes sizes) {
+    return (uint64_t)place * JAYI_UNIT + sizes.header + sizes.key_size + sizes.value_size + 1 <=
            region->region_bytes;
 }
 

@@ -44,7 +44,7 @@ typedef uint32_t jayi_place; /* so a region has at most 32 GiB */
 /* ---- header ---- */
 
 #define JAYI_MAGIC UINT64_C(0x6568636163796a0a) /* "\njycache" with the a lost on purpose */
-#define JAYI_FORMAT 2u
+#define JAYI_FORMAT 3u
 
 typedef struct jayi_header {
     uint64_t magic;
@@ -219,51 +219,67 @@ static inline uint64_t jayi_slot_make(uint64_t hash, jayi_place place, uint32_t 
 
 /* ---- items and free blocks ---- */
 
-/* state: deadline 48 | flags 16 */
-#define JAYI_DEADLINE_SHIFT 16
+/* state: deadline 45 | version 13, its high bits | flags 6. 45 bits of milliseconds are 1,100 years,
+ * and no entry is to live longer than 1,000. */
+#define JAYI_DEADLINE_SHIFT 19
 #define JAYI_DEADLINE_NEVER (UINT64_MAX >> JAYI_DEADLINE_SHIFT)
 #define JAYI_FLAG_FREE UINT64_C(1)          /* a free block, in a bin */
 #define JAYI_FLAG_PREVIOUS_FREE UINT64_C(2) /* so is the one before, whose last word is its size */
 #define JAYI_FLAG_QUICK UINT64_C(4)         /* freed, but not merged: in a quick list */
 #define JAYI_FLAG_LIMBO UINT64_C(8)         /* unlinked, but pinned */
 #define JAYI_FLAG_RUN UINT64_C(16)          /* the item fills chunks of its own */
-#define JAYI_QUEUE_SHIFT 8
-#define JAYI_EPOCH_SHIFT 9 /* bits 31 to 37 of the version */
-#define JAYI_EPOCH_BITS 7
-#define JAYI_EPOCH_MASK (((UINT64_C(1) << JAYI_EPOCH_BITS) - 1) << JAYI_EPOCH_SHIFT)
+#define JAYI_QUEUE_SHIFT 5
 #define JAYI_QUEUE_MASK (UINT64_C(1) << JAYI_QUEUE_SHIFT)
+#define JAYI_EPOCH_SHIFT 6 /* of the version's high bits */
+#define JAYI_EPOCH_BITS 13
+#define JAYI_EPOCH_MASK (((UINT64_C(1) << JAYI_EPOCH_BITS) - 1) << JAYI_EPOCH_SHIFT)
 
-/* identity: version 31, its low bits | stamp 16 | key size 17 */
-#define JAYI_KEY_SIZE_BITS 17
-#define JAYI_KEY_SIZE_MASK ((UINT64_C(1) << JAYI_KEY_SIZE_BITS) - 1)
-#define JAYI_STAMP_SHIFT 17
+/* identity: version 24, its low bits | stamp 16 | value size 16 | key size 8. A key size of 0: the
+ * sizes are in a word behind the header, key size 17 | unused 15 | value size 32. */
+#define JAYI_KEY_SIZE_MASK UINT64_C(0xff)
+#define JAYI_VALUE_SIZE_SHIFT 8
+#define JAYI_VALUE_SIZE_MASK UINT64_C(0xffff)
+#define JAYI_STAMP_SHIFT 24
 #define JAYI_STAMP_MASK (UINT64_C(0xffff) << JAYI_STAMP_SHIFT)
-#define JAYI_VERSION_SHIFT 33
-#define JAYI_VERSION_BITS 31
+#define JAYI_VERSION_SHIFT 40
+#define JAYI_VERSION_BITS 24
+#define JAYI_LONG_KEY_MASK ((UINT64_C(1) << 17) - 1)
+#define JAYI_LONG_VALUE_SHIFT 32
 
 /*
- * An item: this, its key, its value, a NUL. Of a free block `identity` is its size in bytes,
- * `older` and `newer` link its bin, and its last 4 bytes are its size in units.
+ * An item: this, the word with its sizes where they are large, its key, its value, a NUL. Of a free
+ * block `identity` is its size in bytes, `older` and `newer` link its bin, and its last 4 bytes are
+ * its size in units.
  */
 typedef struct jayi_item {
     _Atomic uint64_t state;
     _Atomic uint64_t identity;
-    _Atomic uint32_t value_size;
     _Atomic jayi_place older;
     _Atomic jayi_place newer;
-    unsigned char bytes[]; /* the key begins here: at JAYI_ITEM_HEADER */
+    _Atomic uint64_t more[]; /* the sizes, or already the key */
 } jayi_item;
 
-#define JAYI_ITEM_HEADER 28
+#define JAYI_ITEM_HEADER 24
+#define JAYI_LONG_HEADER 32
 #define JAYI_BLOCK_MIN 32
 
-_Static_assert(offsetof(jayi_item, bytes) == JAYI_ITEM_HEADER, "no padding before the key");
-_Static_assert(sizeof(jayi_item) == JAYI_BLOCK_MIN, "a free block of the least size is whole");
+_Static_assert(sizeof(jayi_item) == JAYI_ITEM_HEADER, "no padding before the key");
+_Static_assert(JAYI_LONG_HEADER <= JAYI_BLOCK_MIN, "what is a block holds every header");
+
+/* Whether the sizes need a word of their own. */
+static inline bool jayi_sizes_are_long(uint64_t key_size, uint64_t value_size) {
+    return key_size > JAYI_KEY_SIZE_MASK || value_size > JAYI_VALUE_SIZE_MASK;
+}
+
+/* The bytes of an item whose key lies this far from its start. */
+static inline uint64_t jayi_padded_bytes(uint64_t header, uint64_t key_size, uint64_t value_size) {
+    uint64_t size = (header + key_size + value_size + 1 + JAYI_UNIT - 1) / JAYI_UNIT * JAYI_UNIT;
+    return size < JAYI_BLOCK_MIN ? JAYI_BLOCK_MIN : size;
+}
 
 static inline uint64_t jayi_block_bytes(uint64_t key_size, uint64_t value_size) {
-    uint64_t size =
-        (JAYI_ITEM_HEADER + key_size + value_size + 1 + JAYI_UNIT - 1) / JAYI_UNIT * JAYI_UNIT;
-    return size < JAYI_BLOCK_MIN ? JAYI_BLOCK_MIN : size;
+    bool is_long = jayi_sizes_are_long(key_size, value_size);
+    return jayi_padded_bytes(is_long ? JAYI_LONG_HEADER : JAYI_ITEM_HEADER, key_size, value_size);
 }
 
 /* ---- chunk table ---- */

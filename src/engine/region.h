@@ -128,11 +128,33 @@ static inline bool jayi_chunk_is_of(const jayi_region *region, uint32_t chunk,
 
 /* ---- items ---- */
 
-static inline uint32_t jayi_item_key_size(const jayi_item *item) {
-    return (uint32_t)(jayi_peek(&item->identity) & JAYI_KEY_SIZE_MASK);
+/* What an item says of its parts. */
+typedef struct jayi_sizes {
+    uint32_t header; /* the key begins this far from the item's start */
+    uint32_t key_size;
+    uint32_t value_size;
+} jayi_sizes;
+
+static inline jayi_sizes jayi_item_sizes(const jayi_item *item) {
+    uint64_t identity = jayi_peek(&item->identity);
+    uint32_t key_size = (uint32_t)(identity & JAYI_KEY_SIZE_MASK);
+    uint32_t value_size = (uint32_t)(identity >> JAYI_VALUE_SIZE_SHIFT & JAYI_VALUE_SIZE_MASK);
+    if (__builtin_expect(key_size != 0, 1))
+        return (jayi_sizes){JAYI_ITEM_HEADER, key_size, value_size};
+    uint64_t sizes = jayi_peek(&item->more[0]);
+    return (jayi_sizes){JAYI_LONG_HEADER, (uint32_t)(sizes & JAYI_LONG_KEY_MASK),
+                        (uint32_t)(sizes >> JAYI_LONG_VALUE_SHIFT)};
 }
 
-/* The version: of 38 bits, counted by the shard, and so not the same again in any time that
+static inline uint32_t jayi_item_key_size(const jayi_item *item) {
+    return jayi_item_sizes(item).key_size;
+}
+
+static inline const unsigned char *jayi_item_key(const jayi_item *item) {
+    return (const unsigned char *)item + jayi_item_sizes(item).header;
+}
+
+/* The version: of 37 bits, counted by the shard, and so not the same again in any time that
  * matters. */
 static inline uint64_t jayi_item_version(const jayi_item *item) {
     uint64_t epoch = (jayi_peek(&item->state) & JAYI_EPOCH_MASK) >> JAYI_EPOCH_SHIFT;
@@ -144,7 +166,8 @@ static inline uint64_t jayi_item_deadline(const jayi_item *item) {
 }
 
 static inline uint64_t jayi_item_bytes(const jayi_item *item) {
-    return jayi_block_bytes(jayi_item_key_size(item), jayi_peek(&item->value_size));
+    jayi_sizes sizes = jayi_item_sizes(item);
+    return jayi_padded_bytes(sizes.header, sizes.key_size, sizes.value_size);
 }
 
 static inline int jayi_item_queue(const jayi_item *item) {

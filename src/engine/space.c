@@ -122,8 +122,7 @@ static bool move_item(jayi_region *region, jayi_shard *shard, jayi_ref *ref) {
     uint64_t state = jayi_peek(&ref->item->state) & ~JAYI_FLAG_PREVIOUS_FREE;
     jayi_poke(&copy->state, state | flag);
     jayi_poke(&copy->identity, jayi_peek(&ref->item->identity));
-    jayi_poke(&copy->value_size, jayi_peek(&ref->item->value_size));
-    jayi_racy_write(copy->bytes, ref->item->bytes, bytes - JAYI_ITEM_HEADER);
+    jayi_racy_write(copy->more, ref->item->more, bytes - JAYI_ITEM_HEADER);
     jayi_bump(&shard->block_bytes, bytes);
     jayi_policy_replace(region, shard, ref->item, copy);
     /* The word may have gained a hit since; losing that is of no account. */

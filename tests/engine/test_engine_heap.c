@@ -36,14 +36,22 @@ static void fill(const heap *h, const block *b) {
     jayi_item *item = jayi_item_at(&h->region, b->place);
     uint64_t previous_free = jayi_peek(&item->state) & JAYI_FLAG_PREVIOUS_FREE;
     jayi_poke(&item->state, JAYI_DEADLINE_NEVER << JAYI_DEADLINE_SHIFT | previous_free);
-    jayi_poke(&item->identity, 1);
-    jayi_poke(&item->value_size, (uint32_t)(b->bytes - JAYI_ITEM_HEADER - 2));
-    memset((unsigned char *)item + JAYI_ITEM_HEADER, b->mark, b->bytes - JAYI_ITEM_HEADER);
+    uint64_t value_size = b->bytes - JAYI_ITEM_HEADER - 2;
+    if (jayi_sizes_are_long(1, value_size)) {
+        value_size = b->bytes - JAYI_LONG_HEADER - 2;
+        jayi_poke(&item->identity, 0);
+        jayi_poke(&item->more[0], value_size << JAYI_LONG_VALUE_SHIFT | 1);
+    } else {
+        jayi_poke(&item->identity, value_size << JAYI_VALUE_SIZE_SHIFT | 1);
+    }
+    uint32_t header = jayi_item_sizes(item).header;
+    memset((unsigned char *)item + header, b->mark, b->bytes - header);
 }
 
 static void check(const heap *h, const block *b) {
-    const unsigned char *bytes = (const unsigned char *)jayi_item_at(&h->region, b->place);
-    for (uint64_t i = JAYI_ITEM_HEADER; i < b->bytes; i++) assert_int_equal(bytes[i], b->mark);
+    const jayi_item *item = jayi_item_at(&h->region, b->place);
+    const unsigned char *bytes = (const unsigned char *)item;
+    for (uint64_t i = jayi_item_sizes(item).header; i < b->bytes; i++) assert_int_equal(bytes[i], b->mark);
 }
 
 static bool take(heap *h, uint64_t bytes) {

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/chunks.h"
+#include "engine/recover.h"
 #include "os/clock.h"
 
 static void max_items_is_exact(void **state) {
@@ -65,6 +66,56 @@ static void values_up_to_a_quarter(void **state) {
         assert_true(kit_count(&region, 5, quarter) >= 2);
         kit_close(&region);
     }
+}
+
+/* Stores a value under a key of this size; both are dots, but for the value's ends. */
+static void check_sizes(jayi_region *region, size_t key_size, size_t value_size) {
+    static unsigned char key[JAY_KEY_MAX_BYTES], value[66 * KIB], got[66 * KIB];
+    memset(key, '.', key_size);
+    memset(value, '.', value_size);
+    key[key_size - 1] = 'k';
+    if (value_size > 0) value[0] = value[value_size - 1] = (unsigned char)('a' + key_size % 26);
+    jay_write write = {.struct_size = sizeof write,
+                       .mode = JAY_WRITE_SET,
+                       .key = key,
+                       .key_size = key_size,
+                       .value = value,
+                       .value_size = value_size,
+                       .ttl_ms = JAY_TTL_MAX_MS};
+    size_t size = 0;
+    int64_t ttl_ms = 0;
+    jay_value view = JAY_VALUE_INIT;
+    assert_int_equal(jayi_engine_write(region, &write, NULL), JAY_OK);
+    assert_int_equal(jayi_engine_get_into(region, key, key_size, got, sizeof got, &size, NULL),
+                     JAY_OK);
+    assert_int_equal(size, value_size);
+    assert_memory_equal(got, value, value_size);
+    assert_int_equal(jayi_engine_ttl(region, key, key_size, &ttl_ms, NULL), JAY_OK);
+    assert_true(ttl_ms <= JAY_TTL_MAX_MS && ttl_ms > JAY_TTL_MAX_MS - 60000);
+    assert_int_equal(jayi_engine_get(region, key, key_size, &view, NULL), JAY_OK);
+    assert_int_equal(view.size, value_size);
+    assert_int_equal(((const char *)view.data)[view.size], 0);
+    jayi_engine_release(region, &view);
+}
+
+/* Sizes too large for the header have a word of their own. */
+static void sizes_around_the_header(void **state) {
+    (void)state;
+    static const size_t key_sizes[] = {1, 254, 255, 256, 257, JAY_KEY_MAX_BYTES};
+    static const size_t value_sizes[] = {0, 65534, 65535, 65536, 65537, 1};
+    jayi_region region;
+    kit_open(&region, 16 * MIB, 0);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t k = 0; k < COUNT_OF(key_sizes); k++) {
+            for (size_t v = 0; v < COUNT_OF(value_sizes); v++)
+                check_sizes(&region, key_sizes[k], value_sizes[v]);
+        }
+        assert_int_equal(kit_stats(&region).items, COUNT_OF(key_sizes));
+        kit_check(&region);
+        jayi_recover(&region, &region.shards[0]);
+        assert_int_equal(kit_stats(&region).items, COUNT_OF(key_sizes));
+    }
+    kit_close(&region);
 }
 
 /* Also where everything is in small pieces, and the index takes as much as it ever will. */
@@ -205,6 +256,7 @@ int main(void) {
         cmocka_unit_test(max_items_is_exact),
         cmocka_unit_test(an_overwrite_at_the_limit_evicts_nothing),
         cmocka_unit_test(values_up_to_a_quarter),
+        cmocka_unit_test(sizes_around_the_header),
         cmocka_unit_test(big_values_find_room_among_small_ones),
         cmocka_unit_test(sizes_around_chunks),
         cmocka_unit_test(the_expired_are_cleared_away),

@@ -76,7 +76,8 @@ static bool check_slot(audit *a, uint32_t bucket, uint64_t word, uint32_t count)
     if (jayi_bucket_number(jayi_first_bits(hash), count) != bucket &&
         jayi_bucket_number(jayi_second_bits(hash), count) != bucket)
         return wrong(a, "an item in the wrong bucket");
-    if (!jayi_index_find(&a->region, a->shard, hash, item->bytes, jayi_item_key_size(item), &ref) ||
+    if (!jayi_index_find(&a->region, a->shard, hash, jayi_item_key(item), jayi_item_key_size(item),
+                         &ref) ||
         ref.item != item)
         return wrong(a, "a key is there twice");
     if (jayi_peek(&item->state) & JAYI_FLAG_LIMBO) return wrong(a, "a linked item is in limbo");
