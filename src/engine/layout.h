@@ -44,7 +44,7 @@ typedef uint32_t jayi_place; /* so a region has at most 32 GiB */
 /* ---- header ---- */
 
 #define JAYI_MAGIC UINT64_C(0x6568636163796a0a) /* "\njycache" with the a lost on purpose */
-#define JAYI_FORMAT 2u
+#define JAYI_FORMAT 3u
 
 typedef struct jayi_header {
     uint64_t magic;
