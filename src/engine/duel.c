@@ -20,6 +20,7 @@ const jayi_preset jayi_presets[JAYI_PRESETS] = {
     {.probation_permille = 200, .ghosts_percent = 100, .clears = false}, /* the web */
     {.probation_permille = 10, .ghosts_percent = 100, .clears = false},  /* loops, scans */
     {.probation_permille = 30, .ghosts_percent = 400, .clears = true},   /* shifting sets */
+    {.probation_permille = 500, .ghosts_percent = 100, .clears = true},  /* what was asked last */
 };
 
 enum { PROBATION, MAIN };
@@ -43,6 +44,7 @@ static const struct {
     {0, 608, 0, 512},
     {608, 608, 512, 512},
     {1216, 1472, 1024, 1024},
+    {2688, 608, 2048, 512},
 };
 
 /* 2^30 / size^0.8 of bands four times as wide each: GreedyDual with a bias to small entries. */
@@ -295,7 +297,11 @@ static bool request(view *v) {
 
 /* ---- the duel ---- */
 
-/* In favour of the first where they are about equal: it does least harm where it is wrong. */
+/*
+ * In favour of the first where they are about equal: it does least harm where it is wrong. The last
+ * does most, since it gives up what all the others keep over a loop or a scan, and so has to prove
+ * its lead twice as well.
+ */
 static uint64_t weighted(const jayi_duel *duel, uint32_t i) {
     uint32_t permille = i == 0 || (i == 1 && !duel->scale.is_sized) ? 1000 : 980;
     return duel->shadows[i].score * permille;
@@ -309,6 +315,7 @@ static void judge(jayi_duel *duel, uint32_t current) {
     }
     if (best == current) return;
     uint64_t lead = (weighted(duel, best) - weighted(duel, current)) / 1000 >> 8;
+    if (best == JAYI_PRESETS - 1) lead /= 2;
     if (lead >> 31 != 0 || lead * lead > duel->shadows[best].differ + ONE_SCORE)
         atomic_store_explicit(&duel->preset, best, memory_order_relaxed);
 }

@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JAYI_PRESETS = 3 };
+enum { JAYI_PRESETS = 4 };
 
 typedef struct jayi_preset {
     uint32_t probation_permille; /* of the capacity */
@@ -47,8 +47,8 @@ extern const jayi_preset jayi_presets[JAYI_PRESETS];
 #define JAYI_DUEL_LISTS (JAYI_DUEL_GHOSTS + 1)
 
 /* Entries, ghosts included, and heads of chains, of all shadows together. */
-#define JAYI_DUEL_ENTRIES 2688u
-#define JAYI_DUEL_HEADS 2048u
+#define JAYI_DUEL_ENTRIES 3296u
+#define JAYI_DUEL_HEADS 2560u
 
 /* Indices of entries count from 1 in each shadow; 0 means none. */
 typedef struct jayi_duel_entry {
@@ -91,7 +91,7 @@ typedef struct jayi_duel_scale {
     uint32_t check; /* of the above */
 } jayi_duel_scale;
 
-/* Some 47 KiB. Zeroed memory is a duel that is stale and does nothing until it is initialised. */
+/* Some 58 KiB. Zeroed memory is a duel that is stale and does nothing until it is initialised. */
 typedef struct jayi_duel {
     _Alignas(64) _Atomic uint32_t shift;
     _Atomic uint32_t preset;
@@ -104,7 +104,7 @@ typedef struct jayi_duel {
     jayi_duel_entry entries[JAYI_DUEL_ENTRIES];
 } jayi_duel;
 
-_Static_assert(sizeof(jayi_duel) <= 48 * 1024, "a duel stays small");
+_Static_assert(sizeof(jayi_duel) <= 60 * 1024, "a duel stays small");
 
 /*
  * Starts with empty shadows. capacity: of the whole cache, in bytes (is_sized) or items.

@@ -18,7 +18,7 @@
 #define SHARDS_MAX 256
 #define ONE_SHARD_ITEMS 65536 /* so few entries are counted exactly in one shard */
 #define CHUNKS_MIN 6
-#define SAMPLING_MIN (UINT64_C(4) << 20) /* smaller regions have better use for its 48 KiB */
+#define SAMPLING_MIN (UINT64_C(4) << 20) /* smaller regions have better use for its 60 KiB */
 #define PINS_MIN 256
 #define PINS_MAX 262144
 

@@ -72,7 +72,7 @@ static void ask_loop(jayi_duel *duel, uint64_t count, uint64_t length) {
 
 /* ---- the state of the shadows ---- */
 
-static const uint32_t first_entries[JAYI_PRESETS + 1] = {0, 608, 1216, JAYI_DUEL_ENTRIES};
+static const uint32_t first_entries[JAYI_PRESETS + 1] = {0, 608, 1216, 2688, JAYI_DUEL_ENTRIES};
 
 /* Goes through a list. Returns its entries, and adds up their units. */
 static uint32_t check_list(const jayi_duel *duel, uint32_t shadow_number, uint32_t list_number,
@@ -158,6 +158,27 @@ static void new_traffic_changes_the_mind(void **state) {
     assert_int_not_equal(jayi_duel_preset(duel), 0);
     ask_web(duel, 200000, 1000);
     assert_int_equal(jayi_duel_preset(duel), 0);
+    free(duel);
+}
+
+/* A new key in four requests; the others are for keys of late, the later the more often. */
+static void ask_latest(jayi_duel *duel, uint64_t count) {
+    static uint64_t newest = UINT64_C(1) << 52;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t span = UINT64_C(1) << (2 + next_random() % 8);
+        ask(duel, i % 4 == 0 ? ++newest : newest - next_random() % span, 1000);
+    }
+}
+
+static void what_was_asked_last_is_kept(void **state) {
+    (void)state;
+    jayi_duel *duel = new_duel();
+    jayi_duel_init(duel, 80, false, 0, 0);
+    ask_latest(duel, 50000);
+    assert_int_equal(jayi_duel_preset(duel), JAYI_PRESETS - 1);
+    ask_loop(duel, 50000, 104);
+    assert_int_not_equal(jayi_duel_preset(duel), JAYI_PRESETS - 1);
+    check_shadows(duel);
     free(duel);
 }
 
@@ -355,6 +376,7 @@ int main(void) {
         cmocka_unit_test(web_traffic_stays_with_the_first),
         cmocka_unit_test(a_loop_too_long_moves_on),
         cmocka_unit_test(new_traffic_changes_the_mind),
+        cmocka_unit_test(what_was_asked_last_is_kept),
         cmocka_unit_test(the_sample_fits_the_capacity),
         cmocka_unit_test(a_wrong_guess_of_the_mean_is_put_right),
         cmocka_unit_test(tiny_capacities_work),
