@@ -66,8 +66,10 @@ static int begin(job *j, jayi_region *region, const void *key, size_t key_size, 
     }
     j->hash = jayi_hit_hash(region, key, key_size);
     j->shard = &region->shards[jayi_shard_of(region, j->hash)];
-    jayi_index_prefetch(region, j->hash);
-    j->now_ms = jayi_clock_ms(); /* while memory is on its way, and not under the lock */
+    /* The lock is held no longer than must be: bucket and item are waited for, and the time is
+     * asked, before. */
+    jayi_index_prefetch_item(region, jayi_index_prefetch(region, j->hash), j->hash);
+    j->now_ms = jayi_clock_ms();
     if (!jayi_lock_try(j->shard, j->token)) {
         int status = jayi_lock_wait(region, j->shard, j->token, error);
         if (status != JAY_OK) return status;
@@ -317,8 +319,7 @@ int jayi_engine_touch(jayi_region *region, const void *key, size_t key_size, int
     if (j.has_entry && ttl_ms == JAY_TTL_EXPIRED) {
         jayi_space_unlink(region, j.shard, &j.ref);
     } else if (j.has_entry) {
-        uint64_t rest =
-            jayi_peek(&j.ref.item->state) & ((UINT64_C(1) << JAYI_DEADLINE_SHIFT) - 1);
+        uint64_t rest = jayi_peek(&j.ref.item->state) & ((UINT64_C(1) << JAYI_DEADLINE_SHIFT) - 1);
         jayi_poke(&j.ref.item->state, deadline_of(ttl_ms, j.now_ms) << JAYI_DEADLINE_SHIFT | rest);
     }
     end(&j);

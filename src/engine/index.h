@@ -131,6 +131,19 @@ static inline jayi_bucket *jayi_index_prefetch(const jayi_region *region, uint64
     return bucket;
 }
 
+/* Has the item of a slot that matches brought in, which waits for the bucket. */
+static inline void jayi_index_prefetch_item(const jayi_region *region, const jayi_bucket *bucket,
+                                            uint64_t hash) {
+    uint32_t matches = bucket != NULL ? jayi_bucket_matches(bucket, hash) : 0;
+    if (matches == 0) return;
+    jayi_place place = jayi_slot_place(jayi_peek(&bucket->slots[jayi_match_slot(matches)]));
+    if (!jayi_place_is_sane(region, place)) return;
+    const unsigned char *item = (const unsigned char *)jayi_item_at(region, place);
+    __builtin_prefetch(item);
+    __builtin_prefetch(item + JAYI_LINE);
+    __builtin_prefetch(item + 2 * JAYI_LINE);
+}
+
 /* ---- with the shard's lock ---- */
 
 /* Finds a key's entry, expired or not. False: there is none. */

@@ -219,8 +219,8 @@ static inline uint64_t jayi_slot_make(uint64_t hash, jayi_place place, uint32_t 
 
 /* ---- items and free blocks ---- */
 
-/* state: deadline 45 | version 13, its high bits | flags 6. 45 bits of milliseconds are 1,100 years,
- * and no entry is to live longer than 1,000. */
+/* state: deadline 45 | version 13, its high bits | flags 6. 45 bits of milliseconds are 1,100
+ * years, and no entry is to live longer than 1,000. */
 #define JAYI_DEADLINE_SHIFT 19
 #define JAYI_DEADLINE_NEVER (UINT64_MAX >> JAYI_DEADLINE_SHIFT)
 #define JAYI_FLAG_FREE UINT64_C(1)          /* a free block, in a bin */

@@ -97,15 +97,32 @@ static uint32_t rows_used(const jayi_region *region) {
     return high < region->row_count ? high : region->row_count;
 }
 
+/* Whether any of the first `count` entries names a place. */
+static bool row_has(const jayi_pin *pins, uint32_t count, jayi_place place) {
+#if defined(__SSE2__) && !defined(JAYI_TSAN)
+    /* Four at a time, as the slots of a bucket (index.h). A row is whole lines. */
+    const __m128i wanted = _mm_set1_epi32((int)place);
+    const __m128i *four = (const __m128i *)(uintptr_t)pins;
+    for (uint32_t i = 0; i < count; i += 4, four++) {
+        if (_mm_movemask_epi8(_mm_cmpeq_epi32(_mm_load_si128(four), wanted)) != 0) return true;
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+#else
+    for (uint32_t i = 0; i < count; i++) {
+        if (atomic_load_explicit(&pins[i], memory_order_acquire) == place) return true;
+    }
+#endif
+    return false;
+}
+
 bool jayi_is_pinned(const jayi_region *region, jayi_place place) {
     uint32_t rows = rows_used(region);
     for (uint32_t i = 0; i < rows; i++) {
         /* Most processes have never held a view. */
         uint32_t high = atomic_load(&region->rows[i].pin_high);
         const jayi_pin *pins = region->pins + (size_t)i * region->pins_per_row;
-        for (uint32_t p = 0; p < high && p < region->pins_per_row; p++) {
-            if (atomic_load_explicit(&pins[p], memory_order_acquire) == place) return true;
-        }
+        if (high > region->pins_per_row) high = region->pins_per_row;
+        if (row_has(pins, high, place)) return true;
     }
     return false;
 }

@@ -51,7 +51,8 @@ static void fill(const heap *h, const block *b) {
 static void check(const heap *h, const block *b) {
     const jayi_item *item = jayi_item_at(&h->region, b->place);
     const unsigned char *bytes = (const unsigned char *)item;
-    for (uint64_t i = jayi_item_sizes(item).header; i < b->bytes; i++) assert_int_equal(bytes[i], b->mark);
+    for (uint64_t i = jayi_item_sizes(item).header; i < b->bytes; i++)
+        assert_int_equal(bytes[i], b->mark);
 }
 
 static bool take(heap *h, uint64_t bytes) {
