@@ -665,8 +665,9 @@ typedef struct jay_file_place {
  * Where the file belongs to another user, or its file system does not keep its mark, what is given
  * out is a copy in memory, under the same promise.
  * It counts as a hit or a miss.
- * Returns JAY_OK, JAY_MISS; JAY_E_UNSUPPORTED (it is another kind of cache, or layout);
- * JAY_E_ARGUMENT, JAY_E_IO, JAY_E_PERMISSION, JAY_E_BUSY, JAY_E_NO_MEMORY. Since 0.1.
+ * Returns JAY_OK, JAY_MISS; JAY_E_UNSUPPORTED (it is another kind of cache, or of
+ * layout=segments: make the directory with layout=files to give values out); JAY_E_ARGUMENT,
+ * JAY_E_IO, JAY_E_PERMISSION, JAY_E_BUSY, JAY_E_NO_MEMORY. Since 0.1.
  */
 JAY_API int jay_file_path(jay_cache *cache, const void *key, size_t key_size,
                           jay_file_place *ret_place, size_t place_size, jay_error *error);

@@ -12,6 +12,17 @@
 #include "file_kit.h"
 #include "power_log.h"
 
+/* What survives does not depend on the compiler: each of those that the tests are built with tries
+ * a third of the outcomes, and JAY_TEST_LONG all. */
+enum { PARTS = 3 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { PART = 2 };
+#elif defined(__clang__)
+enum { PART = 1 };
+#else
+enum { PART = 0 };
+#endif
+
 enum { KEYS = 60, CALLS = 220, REPLAYS = 260, VALUE_MAX_BYTES = 12000 };
 
 static const char *layout = "layout=files";
@@ -203,7 +214,7 @@ static void try_out(const char *first, const char *second, int durable_from, uin
                      .seed = i < 40 ? (uint64_t)i % 2 : seed + (uint64_t)i,
                      .durable_from = durable_from};
         if (i % 20 < 2) f.count = power_count();
-        check(&f);
+        if ((i + i / 20) % PARTS == PART || getenv("JAY_TEST_LONG") != NULL) check(&f);
     }
     power_forget();
 }

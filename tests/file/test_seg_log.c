@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "file_kit.h"
+#include "os/file_ops.h"
 
 static const char small[] = "layout=segments&max_bytes=1m";
 
@@ -232,6 +233,69 @@ static void the_index_grows(void **state) {
     assert_int_equal(jay_close(cache), JAY_OK);
 }
 
+/* ---- a writer who is late ---- */
+
+static jayi_file_ops kernel;
+static shm_gate gate;
+static pid_t others;
+static const char late[] = "layout=segments&max_bytes=8m";
+
+/* Other processes go on for some segments: so the one that is being written to is closed. */
+static void go_on(void *arg) {
+    static char bytes[30000];
+    jay_cache *cache = NULL;
+    const char *what = arg;
+    CHILD_CHECK(file_open_as(what, late, &cache, NULL) == JAY_OK);
+    shm_gate_wait(&gate);
+    for (int i = 0; i < 40; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "f%d", i);
+        CHILD_CHECK(jay_set(cache, key, strlen(key), bytes, sizeof bytes, 0, NULL) == JAY_OK);
+    }
+    CHILD_CHECK(jay_close(cache) == JAY_OK);
+}
+
+static ssize_t write_late(int fd, const struct iovec *parts, int count, uint64_t at) {
+    jayi_files = kernel;
+    shm_gate_open(&gate);
+    assert_int_equal(shm_wait(others), 0);
+    return kernel.write_at(fd, parts, count, at);
+}
+
+/* What a call writes next, it writes when others have closed the segment. */
+static void be_late(const char *what) {
+    shm_gate_make(&gate);
+    others = shm_start(go_on, (void *)(uintptr_t)what);
+    kernel = jayi_files;
+    jayi_files.write_at = write_late;
+}
+
+/* The footer of a segment knows nothing of a record that comes later: without another one, the old
+ * value would be back. */
+static void who_writes_late_writes_again(void **state) {
+    (void)state;
+    int64_t number;
+    const jay_pair pairs[] = {{{"a", 1}, {"new", 3}, 0}, {{"b", 1}, {"new", 3}, 0}};
+    static const char *const names[] = {"late0", "late1", "late2", "late3", "late4"};
+    for (int i = 0; i < 5; i++) {
+        jay_cache *cache = file_must_open(names[i], late);
+        assert_int_equal(jay_set_str(cache, "a", i == 3 ? "7" : "old", 0), JAY_OK);
+        be_late(names[i]);
+        if (i == 0) assert_int_equal(jay_set_str(cache, "a", "new", 0), JAY_OK);
+        if (i == 1) assert_int_equal(jay_set_many(cache, pairs, 2, NULL, NULL), JAY_OK);
+        if (i == 2) assert_int_equal(jay_delete_str(cache, "a"), JAY_OK);
+        if (i == 3) assert_int_equal(jay_inc(cache, "a", 1, 1, 0, &number, NULL), JAY_OK);
+        if (i == 4) assert_int_equal(jay_replace(cache, "a", 1, "new", 3, 0, NULL), JAY_OK);
+        assert_true(jayi_files.write_at == kernel.write_at);
+        for (int round = 0; round < 2; round++) {
+            file_expect(cache, "a", i == 2 ? NULL : i == 3 ? "8" : "new");
+            if (i == 1) file_expect(cache, "b", "new");
+            cache = rebooted(cache, names[i], late);
+        }
+        assert_int_equal(jay_close(cache), JAY_OK);
+    }
+}
+
 /* ---- layouts ---- */
 
 static void a_directory_keeps_its_layout(void **state) {
@@ -282,6 +346,7 @@ int main(void) {
         cmocka_unit_test(large_values_fit),
         cmocka_unit_test(limits_change_in_use),
         cmocka_unit_test(the_index_grows),
+        cmocka_unit_test(who_writes_late_writes_again),
         cmocka_unit_test(a_directory_keeps_its_layout),
         cmocka_unit_test(batches_are_in_order),
     };

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +81,18 @@ static bool move_on(stepper *s, bool by_system_call) {
 
 bool step_once(stepper *s) {
     return move_on(s, false);
+}
+
+bool step_is_system_call(const stepper *s) {
+#if defined(__x86_64__)
+    struct user_regs_struct registers;
+    if (ptrace(PTRACE_GETREGS, s->pid, NULL, &registers) != 0) return true;
+    int64_t code = ptrace(PTRACE_PEEKTEXT, s->pid, (void *)(uintptr_t)registers.rip, NULL);
+    return (code & 0xffff) == 0x050f; /* syscall */
+#else
+    (void)s;
+    return true; /* to be on the safe side */
+#endif
 }
 
 bool step_many(stepper *s, uint64_t count) {

@@ -28,6 +28,9 @@ void step_start(stepper *s, void (*prepare)(void *arg), int (*operation)(void *a
 /* One instruction, or one system call. False: the operation is done. */
 bool step_once(stepper *s);
 
+/* Whether the next step may be a system call. */
+bool step_is_system_call(const stepper *s);
+
 /* At most `count` steps. False: the operation is done. */
 bool step_many(stepper *s, uint64_t count);
 

@@ -6,7 +6,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "util/hash.h"
+#include "util/wide_hash.h"
 
 #define CHECKED_BYTES (JAYI_ENTRY_HEADER - sizeof(uint64_t))
 
@@ -69,7 +69,7 @@ bool jayi_entry_parse(const unsigned char header[JAYI_ENTRY_HEADER], uint64_t fi
 }
 
 uint64_t jayi_entry_check(const void *value, size_t size) {
-    return jayi_hash(value, size, size);
+    return jayi_wide_hash(value, size, size);
 }
 
 _Static_assert(sizeof(jayi_entry_check_state) >= sizeof(XXH3_state_t), "the state of a hash");
