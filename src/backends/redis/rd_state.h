@@ -17,7 +17,7 @@
 #include "net/net_tls.h"
 #include "util/blocks.h"
 #include "util/digest.h"
-#include "util/hash.h"
+#include "util/wide_hash.h"
 #include "wire/resp.h"
 
 #define RD_VALUE_MAX ((uint64_t)512 << 20) /* the longest string that a server holds by default */
@@ -211,7 +211,7 @@ int jayi_rd_ask(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_h
 
 /* The version of a value: the same for the same bytes. */
 static inline uint64_t rd_version_of(const void *value, size_t size) {
-    uint64_t version = jayi_hash(value, size, 0);
+    uint64_t version = jayi_wide_hash(value, size, 0);
     return version != 0 ? version : 1;
 }
 
