@@ -51,6 +51,8 @@ static void start_server(void) {
     wire.server = fork();
     if (wire.server == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* Standard output is for the figures alone. */
+        dup2(STDERR_FILENO, STDOUT_FILENO);
         wire.plan->exec_server(wire.dir, wire.socket_path);
         _exit(127);
     }

@@ -50,6 +50,7 @@ set(JAYCACHE_SOURCES
     backends/redis/rd_lane.c
     backends/redis/rd_nodes.c
     backends/redis/rd_ops.c
+    backends/redis/rd_recent.c
     backends/redis/rd_route.c
     backends/redis/rd_scan.c
     backends/redis/rd_sentinel.c

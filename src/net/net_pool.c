@@ -541,23 +541,37 @@ int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error) {
  * which would have to be copied. */
 #define BEHIND_BYTES 1024
 
-int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error) {
-    size_t have = link->in_end - link->in_begin;
-    if (have > 0) {
-        if (have > size) have = size;
-        memcpy(to, link->in + link->in_begin, have);
-        link->in_begin += have;
-        *ret_got = have;
-        return JAY_OK;
-    }
+/* Reads without looking at what is there; what comes behind goes into the buffer. */
+static int read_past(jayi_link *link, void *to, size_t size, bool may_block, size_t *ret_got,
+                     jay_error *error) {
     link->in_begin = link->in_end = 0;
     size_t behind = size < BEHIND_BYTES ? sizeof link->in : BEHIND_BYTES;
     const struct iovec parts[2] = {{to, size}, {link->in, behind}};
-    ssize_t got = jayi_stream_read_parts(&link->stream, parts, 2);
+    ssize_t got = jayi_stream_read_parts(&link->stream, parts, 2, may_block);
     if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
     *ret_got = (size_t)got < size ? (size_t)got : size;
     link->in_end = (size_t)got - *ret_got;
     return JAY_OK;
+}
+
+/* Takes up to `size` bytes out of the buffer. */
+static size_t take_buffered(jayi_link *link, void *to, size_t size) {
+    size_t have = link->in_end - link->in_begin;
+    if (have > size) have = size;
+    if (have > 0) memcpy(to, link->in + link->in_begin, have);
+    link->in_begin += have;
+    return have;
+}
+
+int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error) {
+    *ret_got = take_buffered(link, to, size);
+    return *ret_got > 0 ? JAY_OK : read_past(link, to, size, false, ret_got, error);
+}
+
+/* Whether the socket's own timeout, half of a call's time, ends before the deadline: then one
+ * system call waits and reads. */
+static bool may_wait_there(const jayi_link *link, int64_t left_ms) {
+    return left_ms - JAYI_CLOCK_COARSE_LAG_MS > link->pool->plan.call_ms / 2;
 }
 
 int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error) {
@@ -565,6 +579,7 @@ int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_err
     if (!make_room(link)) return refuse_flood(link, error);
     char *to = link->in + link->in_end;
     size_t room = sizeof link->in - link->in_end;
+    if (!may_block) may_block = may_wait_there(link, deadline_ms - jayi_clock_coarse_ms());
     ssize_t got = may_block ? jayi_stream_read_first(&link->stream, to, room)
                             : jayi_stream_read(&link->stream, to, room);
     while (got == JAYI_IO_AGAIN) {
@@ -579,21 +594,18 @@ int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_err
 
 int jayi_link_read(jayi_link *link, void *to, size_t size, int64_t deadline_ms, jay_error *error) {
     char *at = to;
-    size_t have = link->in_end - link->in_begin;
-    if (have > size) have = size;
-    if (have > 0) memcpy(at, link->in + link->in_begin, have);
-    link->in_begin += have;
-    at += have;
-    size -= have;
+    size_t got = take_buffered(link, at, size);
+    at += got;
+    size -= got;
     /* A whole reply lies in a seat at once: there is no more of it. */
     if (size > 0 && link->is_seat) return jayi_ride_fill(link, deadline_ms, error);
     while (size > 0) {
-        size_t got = 0;
-        int status = jayi_link_read_now(link, at, size, &got, error);
-        if (status != JAY_OK) return status;
         /* Bytes that keep dripping do not move the deadline. */
-        if ((got == 0 && !jayi_stream_wait(&link->stream, POLLIN, deadline_ms)) ||
-            jayi_clock_coarse_ms() >= deadline_ms)
+        int64_t left_ms = deadline_ms - jayi_clock_coarse_ms();
+        if (left_ms <= 0) return jayi_link_late(link, error);
+        int status = read_past(link, at, size, may_wait_there(link, left_ms), &got, error);
+        if (status != JAY_OK) return status;
+        if (got == 0 && !jayi_stream_wait(&link->stream, POLLIN, deadline_ms))
             return jayi_link_late(link, error);
         at += got;
         size -= got;

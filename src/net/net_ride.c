@@ -222,10 +222,7 @@ static void disembark(trip *t, int status) {
 
 /* Waits for more of the replies. */
 static int fill(trip *t) {
-    /* The socket's own timeout, half of a call's time, will do if there is so much left. */
-    int64_t left_ms = t->deadline_ms - jayi_clock_coarse_ms() - JAYI_CLOCK_COARSE_LAG_MS;
-    bool may_block = left_ms >= t->pool->plan.call_ms / 2;
-    return jayi_link_fill(t->carrier, t->deadline_ms, may_block, &t->error);
+    return jayi_link_fill(t->carrier, t->deadline_ms, false, &t->error);
 }
 
 static int garbled(trip *t) {

@@ -16,10 +16,10 @@
  * trip is over.
  *
  * A seat belongs to who took it, but while it is aboard to who leads: one whose deadline passes
- * then leaves it behind (abandoned). The riders get their replies when all of them have been read and
- * nothing follows; when a trip fails, the link is closed and each rider has that failure: no reply
- * can reach another's seat (docs/design/riding.md). Replies longer than a seat holds are read and
- * dropped, and their calls told to use a link.
+ * then leaves it behind (abandoned). The riders get their replies when all of them have been read
+ * and nothing follows; when a trip fails, the link is closed and each rider has that failure: no
+ * reply can reach another's seat (docs/design/riding.md). Replies longer than a seat holds are read
+ * and dropped, and their calls told to use a link.
  *
  * All of it under the pool's lock, but for the bytes of seats aboard.
  */

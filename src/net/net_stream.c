@@ -1,9 +1,9 @@
 /*
  * net_stream.c - sockets: connecting, reading, writing.
  *
- * Plain sockets are in blocking mode with a receive timeout, and every call but read_first says
- * MSG_DONTWAIT: so the usual exchange of one small request and its reply is one send and one recv.
- * TLS sockets are non-blocking.
+ * Plain sockets are in blocking mode with a receive timeout, and every call but read_first and
+ * read_parts says MSG_DONTWAIT: so the usual exchange of one small request and its reply is one
+ * send and one recv. TLS sockets are non-blocking.
  */
 #include "net/net_stream.h"
 
@@ -234,16 +234,17 @@ ssize_t jayi_stream_read(jayi_stream *stream, void *buffer, size_t size) {
     return read_plain(stream, buffer, size, MSG_DONTWAIT);
 }
 
-ssize_t jayi_stream_read_parts(jayi_stream *stream, const struct iovec *parts, int count) {
+ssize_t jayi_stream_read_parts(jayi_stream *stream, const struct iovec *parts, int count,
+                               bool may_block) {
     if (stream->tls != NULL) return jayi_tls_read(stream, parts->iov_base, parts->iov_len);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
     ssize_t got;
     do {
-        got = recvmsg(stream->fd, &message, MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
+        got = recvmsg(stream->fd, &message, may_block ? 0 : MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR && !may_block);
     if (got > 0) return got;
-    if (got < 0 && errno == EAGAIN) return JAYI_IO_AGAIN;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return JAYI_IO_AGAIN;
     stream->sys_errno = got < 0 ? errno : 0;
     return JAYI_IO_FAILED;
 }

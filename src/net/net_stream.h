@@ -1,9 +1,9 @@
 /*
  * net_stream.h - one connection: bytes in and out, over TCP, a unix socket, or TLS.
  *
- * Every call returns at once, but jayi_stream_connect, jayi_stream_wait and jayi_stream_read_first,
- * which wait until a deadline (jayi_clock_ms) at most. After a failure a stream is good for nothing
- * but jayi_stream_close. No call raises SIGPIPE.
+ * Every call returns at once, but jayi_stream_connect, jayi_stream_wait, jayi_stream_read_first and
+ * jayi_stream_read_parts, which wait until a deadline (jayi_clock_ms) at most. After a failure a
+ * stream is good for nothing but jayi_stream_close. No call raises SIGPIPE.
  */
 #ifndef JAYI_NET_STREAM_H
 #define JAYI_NET_STREAM_H
@@ -42,8 +42,10 @@ void jayi_stream_close(jayi_stream *stream);
 ssize_t jayi_stream_read(jayi_stream *stream, void *buffer, size_t size);
 ssize_t jayi_stream_write(jayi_stream *stream, const struct iovec *parts, int count);
 
-/* Reads into several parts; of a TLS stream into the first only. */
-ssize_t jayi_stream_read_parts(jayi_stream *stream, const struct iovec *parts, int count);
+/* Reads into several parts; of a TLS stream into the first only. `may_block`: waits as
+ * jayi_stream_read_first does. */
+ssize_t jayi_stream_read_parts(jayi_stream *stream, const struct iovec *parts, int count,
+                               bool may_block);
 
 /* As jayi_stream_read, but waits up to `most_ms` of the connect: one system call where poll and
  * read would be two. JAYI_IO_AGAIN: still nothing. */

@@ -67,8 +67,8 @@ static inline bool jayi_resp_walk_is_over(const jayi_resp_walk *walk) {
 
 /*
  * The length of the whole reply at the front of some bytes, of which not all may have arrived, with
- * what comes before it and answers nothing; 0 when that is not known yet. -1 when it is no reply, or
- * one with too many parts for the reply to a command on one key.
+ * what comes before it and answers nothing; 0 when that is not known yet. -1 when it is no reply,
+ * or one with too many parts for the reply to a command on one key.
  */
 int64_t jayi_resp_measure(const char *bytes, size_t size);
 

@@ -20,6 +20,8 @@
 
 #include "redis_server.h"
 
+#define RECENT_NO_MORE 9000 /* bytes of a value that is not kept for cas */
+
 static redis_server server;
 
 static int set_up(void **state) {
@@ -322,6 +324,59 @@ static void counters_are_exact(void **state) {
     jay_close(cache);
 }
 
+/* How many commands of a kind the server has been given. */
+static long count_calls(const char *command) {
+    char reply[8192] = "", name[64];
+    if (!redis_server_say(&server, "INFO commandstats", reply, sizeof reply)) fail_msg("no INFO");
+    snprintf(name, sizeof name, "cmdstat_%s:calls=", command);
+    const char *place = strstr(reply, name);
+    return place != NULL ? strtol(place + strlen(name), NULL, 10) : 0;
+}
+
+static uint64_t read_version(jay_cache *cache, const char *wanted) {
+    jay_value view = JAY_VALUE_INIT;
+    assert_int_equal(jay_get_str(cache, "k", &view), JAY_OK);
+    assert_int_equal(view.size, strlen(wanted));
+    assert_memory_equal(view.data, wanted, view.size);
+    uint64_t version = view.version;
+    jay_value_release(&view);
+    return version;
+}
+
+/* After a get of the same handle cas is one script and no second look, whatever came in between;
+ * another handle looks first. Both do the same. */
+static void cas_in_one_trip(void **state) {
+    (void)state;
+    static char large[RECENT_NO_MORE + 1];
+    memset(large, 'x', RECENT_NO_MORE);
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", ""), *other = open_cache("", "");
+    assert_int_equal(jay_set_str(cache, "k", "v0", 0), JAY_OK);
+    uint64_t version = read_version(cache, "v0");
+    long gets = count_calls("get"), scripts = count_calls("evalsha");
+    /* The script looks, too. */
+    assert_int_equal(jay_cas(cache, "k", 1, "v1", 2, 0, version, NULL), JAY_OK);
+    assert_int_equal(count_calls("get"), gets + 1);
+    assert_int_equal(count_calls("evalsha"), scripts + 1);
+    assert_int_equal(jay_cas(cache, "k", 1, "v2", 2, 0, version, NULL), JAY_CHANGED);
+    assert_int_equal(count_calls("get"), gets + 2);
+    expect("SET k v0", "+OK");
+    assert_int_equal(jay_cas(other, "k", 1, "v3", 2, 0, version, NULL), JAY_OK);
+    assert_int_equal(count_calls("get"), gets + 4);
+    assert_int_equal(jay_cas(other, "k", 1, "v4", 2, 0, version, NULL), JAY_CHANGED);
+    assert_int_equal(read_version(cache, "v3") == version, 0);
+    expect("DEL k", ":1");
+    assert_int_equal(jay_cas(cache, "k", 1, "v5", 2, 0, version, NULL), JAY_MISS);
+    /* What is too large to be kept is looked at again. */
+    assert_int_equal(jay_set_str(cache, "k", large, 0), JAY_OK);
+    version = read_version(cache, large);
+    gets = count_calls("get");
+    assert_int_equal(jay_cas(cache, "k", 1, "v6", 2, 0, version, NULL), JAY_OK);
+    assert_int_equal(count_calls("get"), gets + 2);
+    jay_close(cache);
+    jay_close(other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(logins, set_up, tear_down),
@@ -332,6 +387,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_are_exact, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(cas_in_one_trip, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,8 @@
  *
  * The fault strikes when so many bytes of replies have passed on a connection since
  * faulty_proxy_spoil. Then: the byte is held back for good, the connection is closed, the byte is
- * changed (GARBLE: a digit to none; DIGIT: a digit to another one), or it is sent twice. Or every byte is sent on its own.
+ * changed (GARBLE: a digit to none; DIGIT: a digit to another one), or it is sent twice. Or every
+ * byte is sent on its own.
  */
 #ifndef JAY_FAULTY_PROXY_H
 #define JAY_FAULTY_PROXY_H

@@ -4,9 +4,10 @@
  * A script goes by its SHA-1 (EVALSHA); a server that does not know it yet gets its text (EVAL).
  *
  * Values lie on the server as they are, so an entry's version is a hash of its value that servers
- * do not know. cas looks the value up, compares versions, and then has a script compare what there
- * is with the SHA-1 of what was found, and store: two round trips, each of which may go to another
- * node of a cluster, and nothing is left behind on the server in between.
+ * do not know. cas has a script compare what there is with a SHA-1, and store. The SHA-1 is that of
+ * the value that had the version, when it was read lately (rd_recent.c); else cas looks the value
+ * up first: a second round trip, which may go to another node of a cluster; nothing is left behind
+ * on the server in between.
  */
 #include <string.h>
 
@@ -129,7 +130,7 @@ int jayi_rd_touch(jay_backend *backend, const void *key, size_t key_size, int64_
 static int compare(rd_call *call, jay_bytes key, uint64_t version, char *digits) {
     const jay_bytes words[] = {RD_WORD("GET"), key};
     jayi_resp_head head;
-    char *block = NULL;
+    rd_block *block = NULL;
     int status = jayi_rd_run(call, words, 2, false, &head);
     if (status != JAY_OK) return status;
     if (head.type == JAYI_RESP_NULL) return JAY_MISS;
@@ -137,13 +138,9 @@ static int compare(rd_call *call, jay_bytes key, uint64_t version, char *digits)
     status = jayi_rd_take_block(call, &head, &block);
     call->is_clean = status == JAY_OK || status == JAY_E_NO_MEMORY;
     if (status != JAY_OK) return status;
-    bool is_same = rd_version_of(block, (size_t)head.number) == version;
-    if (is_same) {
-        unsigned char digest[JAYI_SHA1_BYTES];
-        jayi_sha1(block, (size_t)head.number, digest);
-        jayi_digest_text(digest, sizeof digest, digits);
-    }
-    jayi_block_release(&call->backend->blocks, block);
+    bool is_same = block->version == version;
+    if (is_same) jayi_rd_block_digest(block, digits);
+    jayi_rd_recent_keep(call->backend, block);
     return is_same ? JAY_OK : JAY_CHANGED;
 }
 
@@ -166,10 +163,11 @@ static int commit(rd_call *call, const jay_write *write, const char *digits) {
 int jayi_rd_cas(jay_backend *backend, const jay_write *write, jay_error *error) {
     const jay_bytes key = {write->key, write->key_size};
     char digits[2 * JAYI_SHA1_BYTES];
+    bool is_known = jayi_rd_recent_digest(backend, write->version, digits);
     rd_call call;
     int status = jayi_rd_begin(&call, backend, key, false, error);
     if (status != JAY_OK) return status;
-    status = compare(&call, key, write->version, digits);
+    if (!is_known) status = compare(&call, key, write->version, digits);
     if (status == JAY_OK) status = commit(&call, write, digits);
     return jayi_rd_end(&call, status);
 }

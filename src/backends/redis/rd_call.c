@@ -219,10 +219,10 @@ int jayi_rd_skip_reply(rd_call *call, const jayi_resp_head *head) {
     return drop_walk(call, &walk);
 }
 
-int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_block) {
+int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, rd_block **ret_block) {
     size_t size = (size_t)head->number;
     if ((uint64_t)head->number > 2 * RD_VALUE_MAX) return jayi_rd_garbled(call);
-    char *block = jayi_block_acquire(&call->backend->blocks, size + 1);
+    rd_block *block = jayi_block_acquire(&call->backend->blocks, sizeof *block + size + 1);
     if (block == NULL) {
         /* The value is read all the same, so that the connection can be kept. */
         int skipped = jayi_rd_skip(call, head);
@@ -230,12 +230,14 @@ int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_blo
                                  : jay_error_set(call->error, JAY_E_NO_MEMORY, 0,
                                                  "no memory for a value of %zu bytes", size);
     }
-    int status = jayi_rd_take(call, head, block);
+    int status = jayi_rd_take(call, head, block->bytes);
     if (status != JAY_OK) {
         jayi_block_release(&call->backend->blocks, block);
         return status;
     }
-    block[size] = '\0';
+    block->bytes[size] = '\0';
+    block->size = size;
+    block->version = rd_version_of(block->bytes, size);
     *ret_block = block;
     return JAY_OK;
 }

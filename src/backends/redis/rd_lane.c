@@ -97,11 +97,11 @@ static bool is_item_failure(int status) {
 
 /* Fills in what a reply comes to. */
 static int take_value(rd_call *call, const jayi_resp_head *head, jay_value *ret_value) {
-    char *block = NULL;
+    rd_block *block = NULL;
     if (head->type == JAYI_RESP_NULL || jayi_rd_says(head, "WRONGTYPE")) return JAY_MISS;
     if (head->type != JAYI_RESP_STRING) return jayi_rd_unexpected(call, head);
     int status = jayi_rd_take_block(call, head, &block);
-    if (status == JAY_OK) jayi_rd_fill_value(ret_value, block, (size_t)head->number);
+    if (status == JAY_OK) jayi_rd_fill_value(ret_value, block);
     return status;
 }
 

@@ -7,10 +7,10 @@
 #include "util/decimal.h"
 #include "util/memory.h"
 
-void jayi_rd_fill_value(jay_value *value, char *block, size_t size) {
-    value->data = block;
-    value->size = size;
-    value->version = rd_version_of(block, size);
+void jayi_rd_fill_value(jay_value *value, rd_block *block) {
+    value->data = block->bytes;
+    value->size = block->size;
+    value->version = block->version;
     value->pin = block;
 }
 
@@ -35,18 +35,18 @@ int jayi_rd_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
                 jay_error *error) {
     rd_call call;
     jayi_resp_head head;
-    char *block = NULL;
+    rd_block *block = NULL;
     int status = jayi_rd_begin(&call, backend, (jay_bytes){key, key_size}, true, error);
     if (status != JAY_OK) return rd_read_status(backend, status);
     status = find(&call, key, key_size, &head);
     if (status == JAY_OK) status = note_read(&call, jayi_rd_take_block(&call, &head, &block));
     status = jayi_rd_end(&call, status);
-    if (block != NULL) jayi_rd_fill_value(ret_value, block, (size_t)head.number);
+    if (block != NULL) jayi_rd_fill_value(ret_value, block);
     return rd_read_status(backend, status);
 }
 
 void jayi_rd_release(jay_backend *backend, jay_value *value) {
-    jayi_block_release(&backend->blocks, value->pin);
+    jayi_rd_recent_keep(backend, value->pin);
 }
 
 int jayi_rd_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,

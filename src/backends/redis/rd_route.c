@@ -52,10 +52,10 @@ static int nobody(const rd_call *call) {
 
 static int take_link(rd_call *call) {
     jayi_pool *pool = &call->node->pool;
-    int status = call->may_ride ? jayi_link_board(pool, call->now_ms, call->deadline_ms,
-                                                  &call->link, call->error)
-                                : jayi_link_acquire(pool, call->now_ms, call->deadline_ms,
-                                                    &call->link, call->error);
+    int status =
+        call->may_ride
+            ? jayi_link_board(pool, call->now_ms, call->deadline_ms, &call->link, call->error)
+            : jayi_link_acquire(pool, call->now_ms, call->deadline_ms, &call->link, call->error);
     if (status != JAY_OK) call->link = NULL;
     return status;
 }

@@ -268,7 +268,7 @@ static bool is_moving(rd_node *node) {
     const jay_bytes words[] = {RD_WORD("CLUSTER"), RD_WORD("NODES")};
     rd_call call;
     jayi_resp_head head;
-    char *text = NULL;
+    rd_block *text = NULL;
     int status = jayi_rd_begin_at(&call, node, deadline_of(node->backend), NULL);
     if (status != JAY_OK) return true;
     status = jayi_rd_run(&call, words, 2, false, &head);
@@ -277,7 +277,7 @@ static bool is_moving(rd_node *node) {
     if (status == JAY_OK) status = jayi_rd_take_block(&call, &head, &text);
     call.is_clean = call.is_clean || status == JAY_OK;
     status = jayi_rd_end(&call, status);
-    bool result = status != JAY_OK || text == NULL || strstr(text, " [") != NULL;
+    bool result = status != JAY_OK || text == NULL || strstr(text->bytes, " [") != NULL;
     jayi_block_release(&node->backend->blocks, text);
     return result;
 }
@@ -439,7 +439,7 @@ static void add_number(int64_t *sum, int64_t number) {
 static int read_info(rd_call *call, jay_stats *stats) {
     const jay_bytes words[] = {RD_WORD("INFO")};
     jayi_resp_head head;
-    char *info = NULL;
+    rd_block *info = NULL;
     int status = jayi_rd_run(call, words, 1, false, &head);
     if (status == JAY_OK && jayi_rd_says(&head, "NOPERM"))
         stats->bytes = stats->evictions = stats->expiries = stats->max_bytes = -1;
@@ -449,10 +449,10 @@ static int read_info(rd_call *call, jay_stats *stats) {
     status = jayi_rd_take_block(call, &head, &info);
     if (status != JAY_OK) return status;
     call->is_clean = true;
-    add_number(&stats->bytes, info_number(info, "used_memory:"));
-    add_number(&stats->evictions, info_number(info, "evicted_keys:"));
-    add_number(&stats->expiries, info_number(info, "expired_keys:"));
-    add_number(&stats->max_bytes, info_number(info, "maxmemory:"));
+    add_number(&stats->bytes, info_number(info->bytes, "used_memory:"));
+    add_number(&stats->evictions, info_number(info->bytes, "evicted_keys:"));
+    add_number(&stats->expiries, info_number(info->bytes, "expired_keys:"));
+    add_number(&stats->max_bytes, info_number(info->bytes, "maxmemory:"));
     jayi_block_release(&call->backend->blocks, info);
     return JAY_OK;
 }

@@ -16,7 +16,8 @@
 #include "net/net_pool.h"
 #include "net/net_tls.h"
 #include "util/blocks.h"
-#include "util/hash.h"
+#include "util/digest.h"
+#include "util/wide_hash.h"
 #include "wire/resp.h"
 
 #define RD_VALUE_MAX ((uint64_t)512 << 20) /* the longest string that a server holds by default */
@@ -68,9 +69,20 @@ typedef struct rd_nodes {
     struct rd_nodes *next, *previous; /* those of the process, for fork */
 } rd_nodes;
 
+/* A value in memory; a view's pin. */
+typedef struct rd_block {
+    size_t size;
+    uint64_t version;
+    char bytes[]; /* and a NUL */
+} rd_block;
+
+#define RD_RECENT 64
+#define RD_RECENT_SIZE_MAX 8192
+
 struct jay_backend {
     jay_allocator allocator;
-    jayi_blocks blocks; /* of values */
+    jayi_blocks blocks;                    /* of values */
+    _Atomic(rd_block *) recent[RD_RECENT]; /* by version (rd_recent.c) */
     enum rd_layout layout;
     jayi_address *addresses; /* the server, or seeds of a cluster, or sentinels */
     size_t address_count;
@@ -199,7 +211,7 @@ int jayi_rd_ask(rd_call *call, const jay_bytes *words, size_t count, jayi_resp_h
 
 /* The version of a value: the same for the same bytes. */
 static inline uint64_t rd_version_of(const void *value, size_t size) {
-    uint64_t version = jayi_hash(value, size, 0);
+    uint64_t version = jayi_wide_hash(value, size, 0);
     return version != 0 ? version : 1;
 }
 
@@ -209,11 +221,22 @@ static inline int rd_read_status(const jay_backend *backend, int status) {
     return is_outage && backend->misses_outages ? JAY_MISS : status;
 }
 
-/* Reads the string that a head announced into a new block of the allocator's, with a NUL behind. */
-int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, char **ret_block);
+/* Reads the string that a head announced into a new block, for jayi_rd_recent_keep one day. */
+int jayi_rd_take_block(rd_call *call, const jayi_resp_head *head, rd_block **ret_block);
 
 /* Fills a view from such a block. */
-void jayi_rd_fill_value(jay_value *value, char *block, size_t size);
+void jayi_rd_fill_value(jay_value *value, rd_block *block);
+
+/* Releases a block, whose value cas may be about next. */
+void jayi_rd_recent_keep(jay_backend *backend, rd_block *block);
+
+/* The SHA-1 of a value that had a version, if it was read lately. */
+bool jayi_rd_recent_digest(jay_backend *backend, uint64_t version,
+                           char digits[2 * JAYI_SHA1_BYTES]);
+void jayi_rd_block_digest(const rd_block *block, char digits[2 * JAYI_SHA1_BYTES]);
+
+/* Releases all that is kept. */
+void jayi_rd_recent_clear(jay_backend *backend);
 
 /* Puts the SET of a write. */
 void jayi_rd_put_set(rd_call *call, const jay_write *write);

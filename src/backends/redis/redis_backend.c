@@ -285,6 +285,7 @@ static int close_backend(jay_backend *backend) {
     jay_allocator allocator = backend->allocator;
     if (backend->has_nodes) jayi_rd_nodes_deinit(backend);
     jayi_rd_node_destroy(backend->server);
+    jayi_rd_recent_clear(backend);
     jayi_blocks_deinit(&backend->blocks);
     jayi_free(&allocator, backend->seeds);
     jayi_tls_destroy(backend->tls);
