@@ -1,11 +1,11 @@
 /*
- * fuzz_redis_nodes.c - any bytes as what a cluster's nodes or sentinels say: maps of slots, names of
- * masters and replicas, redirections.
+ * fuzz_redis_nodes.c - any bytes as what a cluster's nodes or sentinels say: maps of slots, names
+ * of masters and replicas, redirections.
  *
  * The first byte of the input chooses between clusters and sentinels, and a call. The rest is what
  * the connections hear, one after the other, each up to the next NUL: all that a server will say on
- * it, whatever it is asked. When it is used up, nobody can be reached. Redirections are read as text
- * by themselves, too.
+ * it, whatever it is asked. When it is used up, nobody can be reached. Redirections are read as
+ * text by themselves, too.
  */
 #include <string.h>
 #include <sys/socket.h>

@@ -312,7 +312,7 @@ static void kill_watched_master(void **state) {
  * they have got, which they tell twice in the time after which a node counts as down. */
 static void start_cluster_with_replicas(void) {
     char port[16];
-    redis_group_start_cluster(&group, "3000");
+    redis_group_start_cluster(&group, "8000");
     for (size_t i = 3; i < 6; i++) {
         snprintf(port, sizeof port, ":%d", group.servers[i].port);
         redis_group_await(&group, 0, "CLUSTER SLOTS", port);
