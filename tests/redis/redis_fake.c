@@ -4,6 +4,7 @@
 #include "redis_fake.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +24,21 @@ bool redis_fake_hears(const char *text, size_t size, const char *word) {
     return memmem(text, size, word, strlen(word)) != NULL;
 }
 
-/* Whether the connection goes on. */
+/* Answers the commands that have come, which always come whole, and several together where threads
+ * are more than connections: each begins with a '*', which is in no word here. Whether the
+ * connection goes on. */
 static bool reply_to(const redis_fake *fake, int fd) {
-    char text[8192];
-    ssize_t got = recv(fd, text, sizeof text, 0);
+    char bytes[8192];
+    const char *text = bytes;
+    ssize_t got = recv(fd, bytes, sizeof bytes, 0);
     if (got <= 0) return false;
-    const char *reply = fake->answer(fake->arg, text, (size_t)got);
-    return send(fd, reply, strlen(reply), MSG_NOSIGNAL) == (ssize_t)strlen(reply);
+    for (size_t size = (size_t)got, used; size > 0; text += used, size -= used) {
+        const char *next = memchr(text + 1, '*', size - 1);
+        used = next != NULL ? (size_t)(next - text) : size;
+        const char *reply = fake->answer(fake->arg, text, used);
+        if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) != (ssize_t)strlen(reply)) return false;
+    }
+    return true;
 }
 
 static void *serve(void *arg) {
@@ -45,7 +54,9 @@ static void *serve(void *arg) {
         if (all[0].revents == 0) continue;
         int fd = accept(fake->listener, NULL, NULL);
         if (fd < 0) break;
-        require(count < CONNECTIONS_MAX);
+        const int yes = 1;
+        require(count < CONNECTIONS_MAX &&
+                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0);
         all[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
     while (--count > 0) close(all[count].fd);

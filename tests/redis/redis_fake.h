@@ -1,6 +1,6 @@
 /*
  * redis_fake.h - a server on the loopback that says what a test wants, for what a real one cannot
- * be made to say: a thread that answers whatever arrives at once as one command.
+ * be made to say.
  */
 #ifndef JAY_REDIS_FAKE_H
 #define JAY_REDIS_FAKE_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The whole reply to what has come, as bytes of the protocol without a NUL. */
+/* The whole reply to a command, as bytes of the protocol without a NUL. */
 typedef const char *redis_fake_answer(void *arg, const char *text, size_t size);
 
 typedef struct redis_fake {
