@@ -97,6 +97,8 @@ static const contract_facts table[] = {
     REDIS_FACTS("redis+unix"),
     REDIS_FACTS("redis+sentinel"),
     REDIS_FACTS("redis+cluster"),
+    REDIS_FACTS("rediss+sentinel"),
+    REDIS_FACTS("rediss+cluster"),
     /* The backends that only the tests have: see tests/support. */
     {.scheme = "mini",
      .has = NEED_STORE | IS_IN_PROCESS,

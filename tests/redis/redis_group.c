@@ -54,7 +54,35 @@ static void name_nodes(redis_group *group, size_t first, size_t count) {
                                  i > first ? "," : "", group->servers[i].port);
 }
 
+static void init_server(const redis_group *group, redis_server *server) {
+    redis_server_init(server);
+    if (group->model != NULL) redis_server_resemble(server, group->model);
+}
+
 /* ---- clusters ---- */
+
+/* What a node knows of the others, as it writes it down itself: with that it begins where it takes
+ * nodes that have to meet many seconds to get to. */
+static void write_config(const redis_group *group, size_t which) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/nodes.conf", group->servers[which].dir);
+    FILE *file = fopen(path, "w");
+    if (file == NULL) stop("a node's configuration cannot be written");
+    for (size_t i = 0; i < group->count; i++) {
+        const redis_server *server = &group->servers[i];
+        size_t master = i % MASTERS;
+        fprintf(file, "%040zx 127.0.0.1:%d@%d %s", i + 1, server->port, server->bus_port,
+                i == which ? "myself," : "");
+        if (i == master) {
+            fprintf(file, "master - 0 0 %zu connected %zu-%zu\n", i + 1, i * 16384 / MASTERS,
+                    (i + 1) * 16384 / MASTERS - 1);
+        } else {
+            fprintf(file, "slave %040zx 0 0 %zu connected\n", master + 1, master + 1);
+        }
+    }
+    fprintf(file, "vars currentEpoch %d lastVoteEpoch 0\n", MASTERS);
+    fclose(file);
+}
 
 static void start_nodes(redis_group *group, const char *node_timeout_ms) {
     const char *const options[] = {"--cluster-node-timeout",
@@ -68,47 +96,24 @@ static void start_nodes(redis_group *group, const char *node_timeout_ms) {
     group->count = 2 * MASTERS;
     for (size_t i = 0; i < group->count; i++) {
         redis_server *server = &group->servers[i];
-        redis_server_init(server);
+        init_server(group, server);
         server->is_cluster = true;
         for (size_t j = 0; j < sizeof options / sizeof options[0]; j++)
             redis_server_add_option(server, options[j]);
-        redis_server_start(server);
+        redis_server_reserve(server);
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        write_config(group, i);
+        redis_server_start(&group->servers[i]);
     }
 }
 
 void redis_group_start_cluster(redis_group *group, const char *node_timeout_ms) {
-    char line[256], id[64];
     start_nodes(group, node_timeout_ms);
-    for (size_t i = 0; i < MASTERS; i++) {
-        snprintf(line, sizeof line, "CLUSTER ADDSLOTSRANGE %zu %zu", i * 16384 / MASTERS,
-                 (i + 1) * 16384 / MASTERS - 1);
-        redis_group_tell(group, i, line, "+OK");
-    }
-    for (size_t i = 0; i < group->count; i++) {
-        snprintf(line, sizeof line, "CLUSTER SET-CONFIG-EPOCH %zu", i + 1);
-        redis_group_tell(group, i, line, "+OK");
-    }
-    for (size_t i = 1; i < group->count; i++) {
-        snprintf(line, sizeof line, "CLUSTER MEET 127.0.0.1 %d %d", group->servers[i].port,
-                 group->servers[i].bus_port);
-        redis_group_tell(group, 0, line, "+OK");
-    }
-    for (size_t i = 0; i < group->count; i++)
-        redis_group_await(group, i, "CLUSTER INFO", "cluster_known_nodes:6");
-    for (size_t i = 0; i < MASTERS; i++) {
-        redis_group_id(group, i, id);
-        snprintf(line, sizeof line, "CLUSTER REPLICATE %s", id);
-        /* It may not have heard yet that this one is a master. */
-        redis_group_await(group, MASTERS + i, line, "OK");
-    }
     for (size_t i = 0; i < group->count; i++) {
         redis_group_await(group, i, "CLUSTER INFO", "cluster_state:ok");
+        redis_group_await(group, i, "CLUSTER INFO", "cluster_known_nodes:6");
         if (i >= MASTERS) redis_group_await(group, i, "INFO replication", "master_link_status:up");
-    }
-    /* That one is a replica the others hear last. */
-    for (size_t i = 0; i < group->count * MASTERS; i++) {
-        snprintf(line, sizeof line, ":%d", group->servers[MASTERS + i % MASTERS].port);
-        redis_group_await(group, i / MASTERS, "CLUSTER SLOTS", line);
     }
     name_nodes(group, 0, group->count);
 }
@@ -118,7 +123,8 @@ void redis_group_start_cluster(redis_group *group, const char *node_timeout_ms) 
 static void start_sentinel(redis_group *group, size_t which, const char *down_after_ms) {
     redis_server *server = &group->servers[which];
     char path[96];
-    redis_server_init(server);
+    init_server(group, server);
+    server->option_count = 0;
     server->is_sentinel = true;
     snprintf(path, sizeof path, "%s/config", server->dir);
     FILE *file = fopen(path, "w");
@@ -137,7 +143,7 @@ void redis_group_start_sentinels(redis_group *group, const char *down_after_ms) 
     char line[128];
     group->count = 6;
     for (size_t i = 0; i < 3; i++) {
-        redis_server_init(&group->servers[i]);
+        init_server(group, &group->servers[i]);
         redis_server_add_option(&group->servers[i], "--repl-diskless-sync-delay");
         redis_server_add_option(&group->servers[i], "0");
         redis_server_start(&group->servers[i]);

@@ -13,7 +13,8 @@
 typedef struct redis_group {
     redis_server servers[REDIS_GROUP_MAX];
     size_t count;
-    char nodes[256]; /* what a URL says: "127.0.0.1:7001,127.0.0.1:7002" */
+    const redis_server *model; /* what servers take their options and keys from; NULL: none */
+    char nodes[256];           /* what a URL says: "127.0.0.1:7001,127.0.0.1:7002" */
 } redis_group;
 
 /* Each ends the program with a message when it fails, as those of redis_server.h do. */
@@ -23,7 +24,7 @@ typedef struct redis_group {
 void redis_group_start_cluster(redis_group *group, const char *node_timeout_ms);
 
 /* A master, two replicas, and three sentinels behind them, who replace a master that does not
- * answer for `down_after_ms`. */
+ * answer for `down_after_ms`. Sentinels take keys of the model, but no options. */
 void redis_group_start_sentinels(redis_group *group, const char *down_after_ms);
 
 /* Ends all and removes their folders. */

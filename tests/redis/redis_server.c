@@ -2,7 +2,8 @@
  * redis_server.c - real Redis servers for tests.
  *
  * Redis does not tell which port the kernel gave it, so one is picked beforehand by binding a
- * socket; should another program take it in between, another is picked. The waits here have
+ * socket, which stays: Redis may bind there as well (SO_REUSEADDR, and the socket does not listen),
+ * and the kernel gives the port to nobody else, also while the server is down. The waits here have
  * deadlines far beyond what any machine needs.
  */
 #include "redis_server.h"
@@ -39,6 +40,7 @@ static void pause_shortly(void) {
 
 void redis_server_init(redis_server *server) {
     memset(server, 0, sizeof *server);
+    server->held[0] = server->held[1] = -1;
     if (access("/usr/bin/redis-server", X_OK) != 0 &&
         access("/usr/local/bin/redis-server", X_OK) != 0)
         die(77, "skipped: there is no redis-server; on Debian: redis-server");
@@ -55,10 +57,10 @@ void redis_server_add_option(redis_server *server, const char *option) {
 void redis_server_use_tls(redis_server *server) {
     static const char script[] =
         "exec >openssl.log 2>&1\n"
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 "
-        "-subj /CN=test-authority\n"
+        "new='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'\n"
+        "openssl req -x509 $new -keyout ca.key -out ca.pem -days 2 -subj /CN=test-authority\n"
         "echo 'subjectAltName=IP:127.0.0.1' >server.ext\n"
-        "openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=server\n"
+        "openssl req $new -keyout server.key -out server.csr -subj /CN=server\n"
         "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
         "-extfile server.ext -out server.pem\n";
     pid_t pid = fork();
@@ -71,26 +73,41 @@ void redis_server_use_tls(redis_server *server) {
     while (waitpid(pid, &state, 0) < 0 && errno == EINTR) continue;
     if (pid < 0 || !WIFEXITED(state) || WEXITSTATUS(state) != 0) die(1, "making keys failed");
     server->is_tls = true;
+    memcpy(server->keys_dir, server->dir, sizeof server->keys_dir);
+}
+
+void redis_server_resemble(redis_server *server, const redis_server *other) {
+    server->is_tls = other->is_tls;
+    memcpy(server->keys_dir, other->keys_dir, sizeof server->keys_dir);
+    for (size_t i = 0; i < other->option_count; i++)
+        redis_server_add_option(server, other->options[i]);
 }
 
 /* ---- starting ---- */
 
-static int pick_port(void) {
+static int pick_port(int *held) {
     struct sockaddr_in host = {.sin_family = AF_INET};
     socklen_t size = sizeof host;
+    const int yes = 1;
     host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (const struct sockaddr *)&host, sizeof host) != 0 ||
-        getsockname(fd, (struct sockaddr *)&host, &size) != 0)
+    if (*held >= 0) close(*held);
+    *held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (setsockopt(*held, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+        bind(*held, (const struct sockaddr *)&host, sizeof host) != 0 ||
+        getsockname(*held, (struct sockaddr *)&host, &size) != 0)
         die(1, "the kernel gives no port");
-    close(fd);
     return ntohs(host.sin_port);
+}
+
+void redis_server_reserve(redis_server *server) {
+    server->port = pick_port(&server->held[0]);
+    if (server->is_cluster) server->bus_port = pick_port(&server->held[1]);
 }
 
 /* The child's command line. */
 static void run_server(const redis_server *server) {
     char port[16], bus_port[16], config[96], cert[96], key[96], ca[96];
-    const char *args[48 + REDIS_OPTIONS_MAX];
+    const char *args[64 + REDIS_OPTIONS_MAX];
     size_t n = 0;
     snprintf(bus_port, sizeof bus_port, "%d", server->bus_port);
     snprintf(config, sizeof config, "%s/config", server->dir);
@@ -106,12 +123,14 @@ static void run_server(const redis_server *server) {
                                  "--port",       server->is_tls ? "0" : port};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) args[n++] = plain[i];
     if (server->is_tls) {
-        snprintf(cert, sizeof cert, "%s/server.pem", server->dir);
-        snprintf(key, sizeof key, "%s/server.key", server->dir);
-        snprintf(ca, sizeof ca, "%s/ca.pem", server->dir);
+        snprintf(cert, sizeof cert, "%s/server.pem", server->keys_dir);
+        snprintf(key, sizeof key, "%s/server.key", server->keys_dir);
+        snprintf(ca, sizeof ca, "%s/ca.pem", server->keys_dir);
+        /* Among each other they use it as well. */
         const char *const tls[] = {"--tls-port",         port, "--tls-cert-file",    cert,
                                    "--tls-key-file",     key,  "--tls-ca-cert-file", ca,
-                                   "--tls-auth-clients", "no"};
+                                   "--tls-auth-clients", "no", "--tls-replication",  "yes",
+                                   "--tls-cluster",      "yes"};
         for (size_t i = 0; i < sizeof tls / sizeof tls[0]; i++) args[n++] = tls[i];
     }
     const char *const cluster[] = {"--cluster-enabled", "yes", "--cluster-port", bus_port};
@@ -158,8 +177,7 @@ void redis_server_start(redis_server *server) {
     bool is_first = server->port == 0;
     if (server->pid != 0) return;
     for (int i = 0; i < PORT_ATTEMPTS; i++) {
-        if (is_first) server->port = pick_port();
-        if (is_first && server->is_cluster) server->bus_port = pick_port();
+        if (is_first) redis_server_reserve(server);
         if (launch(server)) return;
     }
     die(1, "the server ended at once");
@@ -271,5 +289,7 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 
 void redis_server_deinit(redis_server *server) {
     redis_server_kill(server);
+    for (size_t i = 0; i < 2; i++)
+        if (server->held[i] >= 0) close(server->held[i]);
     nftw(server->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

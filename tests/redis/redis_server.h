@@ -20,7 +20,9 @@ typedef struct redis_server {
     bool is_sentinel; /* by the file `config` in the folder, which must be there */
     int port;
     int bus_port;
+    int held[2]; /* sockets that keep these ports for it; -1: none */
     char dir[64];
+    char keys_dir[64]; /* where the keys of TLS are */
     char socket[96];
     const char *options[REDIS_OPTIONS_MAX]; /* further words of the command line */
     size_t option_count;
@@ -31,8 +33,15 @@ typedef struct redis_server {
 void redis_server_init(redis_server *server);
 void redis_server_add_option(redis_server *server, const char *option);
 
+/* Picks its ports now and not when it starts, and keeps others from taking them. */
+void redis_server_reserve(redis_server *server);
+
 /* Makes an authority and the server's certificate in the folder; the port speaks TLS. */
 void redis_server_use_tls(redis_server *server);
+
+/* Has a server that was not started yet take options and keys of another, whose folder must stay.
+ */
+void redis_server_resemble(redis_server *server, const redis_server *other);
 
 /* Starts it, or starts it again at its addresses. */
 void redis_server_start(redis_server *server);

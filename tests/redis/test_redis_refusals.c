@@ -3,7 +3,6 @@
  * will: refusals that pass and that do not, redirections, maps as other versions tell them. The
  * node is a thread that answers from a script.
  */
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,89 +12,48 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include <jaycache/jaycache.h>
 
-#define NODE_MAX 8
+#include "redis_fake.h"
+
+#define THREADS 8
 
 /* Answers CLUSTER SLOTS with `map`, and of other commands the first `times` with `refusal`. */
 typedef struct node {
-    int listener, port;
-    pthread_t thread;
+    redis_fake fake;
+    int port;
     char map[512];
     const char *refusal;
     _Atomic int times;
     _Atomic int maps; /* how often it was asked for one */
 } node;
 
-static bool says(const char *text, size_t size, const char *word) {
-    return memmem(text, size, word, strlen(word)) != NULL;
-}
-
-static const char *answer(node *n, const char *text, size_t size) {
-    if (says(text, size, "ASKING")) return "+OK\r\n";
-    if (says(text, size, "HELLO")) return "-ERR unknown command\r\n";
-    if (says(text, size, "SETNAME")) return "+OK\r\n";
-    if (says(text, size, "SLOTS")) {
+static const char *answer(void *arg, const char *text, size_t size) {
+    node *n = arg;
+    if (redis_fake_hears(text, size, "ASKING")) return "+OK\r\n";
+    if (redis_fake_hears(text, size, "HELLO")) return "-ERR unknown command\r\n";
+    if (redis_fake_hears(text, size, "SETNAME")) return "+OK\r\n";
+    if (redis_fake_hears(text, size, "SLOTS")) {
         atomic_fetch_add(&n->maps, 1);
         return n->map;
     }
     if (atomic_fetch_sub(&n->times, 1) > 0) return n->refusal;
-    if (says(text, size, "SET")) return "+OK\r\n";
+    if (redis_fake_hears(text, size, "SET")) return "+OK\r\n";
     return "$1\r\nv\r\n";
 }
 
-/* Answers the commands that have come, which always come whole, and several together where threads
- * are more than connections: each begins with a '*', which is in no word here. */
-static bool answer_all(node *n, int fd, const char *text, size_t size) {
-    while (size > 0) {
-        const char *next = memchr(text + 1, '*', size - 1);
-        size_t used = next != NULL ? (size_t)(next - text) : size;
-        const char *reply = answer(n, text, used);
-        if (send(fd, reply, strlen(reply), MSG_NOSIGNAL) < 0) return false;
-        text += used;
-        size -= used;
-    }
-    return true;
-}
-
-/* One connection after the other: a handle here has one at a time. */
-static void *serve(void *arg) {
-    node *n = arg;
-    for (;;) {
-        char text[4096];
-        ssize_t got;
-        int fd = accept(n->listener, NULL, NULL);
-        if (fd < 0) return NULL;
-        while ((got = recv(fd, text, sizeof text, 0)) > 0) {
-            if (!answer_all(n, fd, text, (size_t)got)) break;
-        }
-        close(fd);
-    }
-}
-
 static void start(node *n) {
-    struct sockaddr_in host = {.sin_family = AF_INET};
-    socklen_t size = sizeof host;
-    host.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    n->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(n->listener, (const struct sockaddr *)&host, sizeof host), 0);
-    assert_int_equal(getsockname(n->listener, (struct sockaddr *)&host, &size), 0);
-    assert_int_equal(listen(n->listener, NODE_MAX), 0);
-    n->port = ntohs(host.sin_port);
+    redis_fake_start(&n->fake, answer, n);
+    n->port = n->fake.port;
     /* All slots are its own; the name is null, which means: that of the node asked. */
     snprintf(n->map, sizeof n->map, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$-1\r\n:%d\r\n", n->port);
-    assert_int_equal(pthread_create(&n->thread, NULL, serve, n), 0);
 }
 
 static void end(node *n) {
-    shutdown(n->listener, SHUT_RDWR);
-    pthread_join(n->thread, NULL);
-    close(n->listener);
+    redis_fake_end(&n->fake);
 }
 
 static jay_cache *open_cache(const node *n) {
@@ -206,6 +164,9 @@ static void maps(void **state) {
                 {"*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n_\r\n:%d\r\n$2\r\nid\r\n"
                  "%%1\r\n$8\r\nhostname\r\n$1\r\nh\r\n",
                  true},
+                {"*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$9\r\n127.0.0.1\r\n:%d\r\n$2\r\nid\r\n"
+                 "*4\r\n$8\r\nhostname\r\n$1\r\nh\r\n$17\r\navailability-zone\r\n$2\r\na1\r\n",
+                 true},
                 {"*0\r\n", false},
                 {"*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n", false},
                 {"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:65536\r\n", false},
@@ -243,10 +204,10 @@ static void one_asks_for_all(void **state) {
     node n = {.refusal = "-LOADING\r\n"};
     start(&n);
     jay_cache *cache = open_cache(&n);
-    pthread_t threads[NODE_MAX];
-    for (int i = 0; i < NODE_MAX; i++)
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, look_up_often, cache), 0);
-    for (int i = 0; i < NODE_MAX; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&n.maps), 1);
     jay_close(cache);
     end(&n);

@@ -1,8 +1,7 @@
 /*
  * with_redis.c - runs a command while Redis servers run.
  *
- *     with_redis [--tls] [--option WORD]... -- COMMAND ARGUMENT...
- *     with_redis --cluster|--sentinels -- COMMAND ARGUMENT...
+ *     with_redis [--cluster|--sentinels] [--tls] [--option WORD]... -- COMMAND ARGUMENT...
  *
  * In the arguments @TCP@ stands for the server's host and port, @SOCKET@ for the path of its
  * socket, @DIR@ for its folder, and @NODES@ for the nodes of a cluster, or the sentinels. Ends with
@@ -85,6 +84,7 @@ int main(int argc, char **argv) {
     }
     if (i + 1 >= argc) return usage();
     if (is_tls) redis_server_use_tls(&server);
+    group.model = &server;
     /* None is to be replaced: a machine may be slow. */
     if (is_cluster) redis_group_start_cluster(&group, "30000");
     if (is_watched) redis_group_start_sentinels(&group, "30000");

@@ -425,7 +425,9 @@ int jayi_rd_iterate(jay_backend *backend, const void *prefix, size_t prefix_size
 static int64_t info_number(const char *info, const char *name) {
     const char *at = strstr(info, name);
     int64_t number = -1;
-    if (at == NULL || (at > info && at[-1] != '\n')) return -1;
+    /* Other fields may end with that name. */
+    while (at != NULL && at > info && at[-1] != '\n') at = strstr(at + 1, name);
+    if (at == NULL) return -1;
     at += strlen(name);
     return jayi_decimal_parse(at, strcspn(at, "\r\n"), &number) && number >= 0 ? number : -1;
 }
