@@ -267,15 +267,21 @@ static PyObject *unpickle(py_state *st, const char *data, size_t size) {
     return value;
 }
 
+/* Four words at once; the last step goes over bytes once more rather than one by one. */
 static bool is_ascii(const char *text, size_t size) {
-    uint64_t seen = 0, word;
+    uint64_t seen[4] = {0}, words[4];
     size_t at = 0;
-    for (; at + sizeof word <= size; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        seen |= word;
+    if (size < sizeof words) {
+        for (; at < size; at++) seen[0] |= (unsigned char)text[at];
+        return (seen[0] & 0x80) == 0;
     }
-    for (; at < size; at++) seen |= (unsigned char)text[at];
-    return (seen & UINT64_C(0x8080808080808080)) == 0;
+    while (at < size) {
+        if (at + sizeof words > size) at = size - sizeof words;
+        memcpy(words, text + at, sizeof words);
+        for (int i = 0; i < 4; i++) seen[i] |= words[i];
+        at += sizeof words;
+    }
+    return ((seen[0] | seen[1] | seen[2] | seen[3]) & UINT64_C(0x8080808080808080)) == 0;
 }
 
 /* The decoder is for the texts that need it, and for those of one character, which it shares. */
