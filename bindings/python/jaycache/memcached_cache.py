@@ -51,8 +51,8 @@ class MemcachedCache(StoreCache):
     :param key_prefix: stands before every key. :meth:`clear` clears other prefixes, too.
     :param pool_size: the most connections to a server at the same time; 1: as many as the library
                       likes, so that threads do not wait for each other.
-    :param pool_blocking: taken for the sake of programs that give it: a call waits for a connection,
-                          but no longer than its deadline.
+    :param pool_blocking: taken for the sake of programs that give it: a call waits for a
+                          connection, but no longer than its deadline.
     :param serializer: how values become bytes, with the library's client only; by default texts,
                        bytes and integers are themselves, and all else is a pickle, as with pylibmc.
     :param secret_key: a key, or a list of keys, to sign every value with.
@@ -128,8 +128,8 @@ class MemcachedCache(StoreCache):
     def import_preferred_memcache_lib(self, servers):
         """A client for the servers, of the best package that is there, or None.
 
-        A subclass may also take the size of a pool and whether to wait for it, and return a pair of a
-        pool and of a function that lends a client from it.
+        A subclass may also take the size of a pool and whether to wait for it, and return a pair of
+        a pool and of a function that lends a client from it.
         """
         try:
             import pylibmc

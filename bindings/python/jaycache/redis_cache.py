@@ -423,9 +423,12 @@ def _sentinel_of_url(url):
 
     parts = urlsplit(url)
     login, _, places = parts.netloc.rpartition("@")
-    nodes = [place.rpartition(":") if ":" in place else (place, "", "26379") for place in places.split(",")]
+    nodes = []
+    for place in places.split(","):
+        host, _, port = place.rpartition(":")
+        nodes.append((host.strip("[]"), int(port)) if port.isdigit() and host else (place, 26379))
     password = unquote(login.partition(":")[2]) or None
-    return redis.sentinel.Sentinel([(host, int(port)) for host, _, port in nodes], password=password)
+    return redis.sentinel.Sentinel(nodes, password=password)
 
 
 class RedisSentinelCache(BaseRedisCache):

@@ -110,8 +110,8 @@ static PyObject *read_many(py_store *self, batch *b, PyObject *const *args) {
 /* What a batch does with its keys. */
 typedef PyObject *key_work(py_store *self, batch *b, PyObject *const *args);
 
-/* Ends a call that py_enter has begun: has `work` done on the keys; or, where the class has a method of
- * its own for one of them, has Python do it. */
+/* Ends a call that py_enter has begun: has `work` done on the keys; or, where the class has a
+ * method of its own for one of them, has Python do it. */
 static PyObject *on_keys(py_store *self, PyObject *const *args, Py_ssize_t count, bool is_own,
                          const char *by_python, key_work *work) {
     batch b;

@@ -155,8 +155,8 @@ static PyObject *store_ttl(PyObject *object, PyObject *given) {
     PY_CALL(self->waits_in_reads,
             status = jay_ttl(self->cache, key.data, key.size, &left_ms, &error));
     if (status == JAY_OK)
-        answer = PyFloat_FromDouble(
-            left_ms == JAY_TTL_FOREVER ? Py_HUGE_VAL : (double)(left_ms - skew) / 1000.0);
+        answer = PyFloat_FromDouble(left_ms == JAY_TTL_FOREVER ? Py_HUGE_VAL
+                                                               : (double)(left_ms - skew) / 1000.0);
     else if (status == JAY_MISS)
         answer = Py_NewRef(Py_None);
     else

@@ -394,9 +394,9 @@ static int add_constants(PyObject *module) {
            PyModule_AddIntMacro(module, PY_SET_HOOK) ||
            PyModule_AddIntMacro(module, PY_DELETES_MISSES) ||
            PyModule_AddIntMacro(module, PY_LISTS_MISSES) ||
-           PyModule_AddIntMacro(module, PY_ODD_KEYS) ||
-           PyModule_AddIntMacro(module, PY_PICKLE) || PyModule_AddIntMacro(module, PY_REDIS) ||
-           PyModule_AddIntMacro(module, PY_RAW) || PyModule_AddIntMacro(module, PY_MEMCACHED) ||
+           PyModule_AddIntMacro(module, PY_ODD_KEYS) || PyModule_AddIntMacro(module, PY_PICKLE) ||
+           PyModule_AddIntMacro(module, PY_REDIS) || PyModule_AddIntMacro(module, PY_RAW) ||
+           PyModule_AddIntMacro(module, PY_MEMCACHED) ||
            PyModule_AddStringConstant(module, "library_version", jay_version_string());
 }
 
