@@ -60,9 +60,9 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
     jay_value view = JAY_VALUE_INIT;
     size_t size = 0;
     int status = JAY_BUFFER_TOO_SMALL;
-    if (!self->waits_in_reads) {
-        status =
-            jay_get_into(self->cache, key->data, key->size, scratch, sizeof scratch, &size, error);
+    if (self->reads_into && !self->is_large) {
+        PY_CALL(self->waits_in_reads, status = jay_get_into(self->cache, key->data, key->size,
+                                                            scratch, sizeof scratch, &size, error));
         if (status == JAY_OK) {
             *ret_status = status;
             return py_decode(self, scratch, size, 0);
@@ -73,6 +73,7 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
                 status = jay_get(self->cache, key->data, key->size, &view, error));
     *ret_status = status;
     if (status != JAY_OK) return NULL;
+    self->is_large = view.size > sizeof scratch;
     PyObject *value = py_decode(self, view.data, view.size, jay_value_flags(&view));
     jay_value_release(&view);
     return value;

@@ -140,6 +140,7 @@ static PyObject *store_open(PyObject *object, PyObject *args) {
     self->waits_in_writes = !in_memory;
     /* Reads of shared memory take no lock of anyone's. */
     self->waits_in_reads = !in_memory && strcmp(scheme, "shm") != 0;
+    self->reads_into = !self->waits_in_reads || strcmp(scheme, "file") == 0;
     Py_RETURN_NONE;
 }
 

@@ -50,7 +50,9 @@ typedef struct {
     jay_cache *cache; /* NULL: not open */
     Py_ssize_t users; /* calls that run and views that live: the cache is closed after the last */
     bool closing;
-    bool stale; /* an attribute was set that `_configure` reads */
+    bool stale;      /* an attribute was set that `_configure` reads */
+    bool reads_into; /* the library can read into a buffer of ours, and there are no flags */
+    bool is_large;   /* the last value did not fit into that buffer */
     bool waits_in_reads;
     bool waits_in_writes;
     bool asks_ttl;    /* `_normalize_timeout` is someone else's */
