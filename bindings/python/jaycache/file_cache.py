@@ -130,13 +130,10 @@ class FileSystemCache(BoundedStore):
                 self._path,
             )
 
-    def _codec(self):
+    def _inner_serializer(self):
         serializer = self.serializer
-        if not hasattr(serializer, "dumps") and hasattr(serializer, "dump"):
-            if self._signing_keys is None:
-                codec = StreamCodec(serializer)
-                return codec.dumps, codec.loads, False
-        return super()._codec()
+        is_for_streams = hasattr(serializer, "dump") and not hasattr(serializer, "dumps")
+        return StreamCodec(serializer) if is_for_streams else serializer
 
     def _missed(self, key):
         """Called for a get that finds nothing."""

@@ -11,7 +11,7 @@ import math
 from urllib.parse import quote, unquote, urlsplit
 
 from . import _jaycache
-from .base import StoreCache, own, seconds_of
+from .base import BaseCache, StoreCache, own, seconds_of
 from .local_caches import clear_prefix
 from .serializers import BaseRedisSerializer, RedisSerializer, ValkeySerializer
 
@@ -268,11 +268,15 @@ class BaseRedisCache(StoreCache):
     def inc(self, key, delta=1):
         if self._writer is None:
             return Store.inc(self, key, delta)
+        if self._signing_keys is not None:
+            return BaseCache.inc(self, key, delta)
         return self._writer.incr(name=self._name(key), amount=delta)
 
     def dec(self, key, delta=1):
         if self._writer is None:
             return Store.dec(self, key, delta)
+        if self._signing_keys is not None:
+            return BaseCache.dec(self, key, delta)
         return self._writer.incr(name=self._name(key), amount=-delta)
 
 
