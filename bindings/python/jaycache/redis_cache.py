@@ -29,6 +29,19 @@ def _milliseconds(seconds):
     return max(1, math.ceil(seconds * 1000))
 
 
+def _is_of_many_slots(error):
+    """Whether a cluster's client, or a node, refuses a call because of where its keys are."""
+    return type(error).__name__ == "RedisClusterException" or "CROSSSLOT" in str(error)
+
+
+def _piped(client, method, names):
+    """Has a client do a thing with each key, by as few round trips as it can."""
+    pipe = client.pipeline(transaction=False)
+    for name in names:
+        getattr(pipe, method)(name)
+    return pipe.execute()
+
+
 class BaseRedisCache(StoreCache):
     """What the caches on Redis share; by itself, a cache on a client that was handed in.
 
@@ -184,8 +197,16 @@ class BaseRedisCache(StoreCache):
     def get_many(self, *keys):
         if self._writer is None:
             return Store.get_many(self, *keys)
+        if not keys:
+            return []
         self._codec()
-        values = self._reader.mget([self._name(key) for key in keys]) if keys else []
+        names = [self._name(key) for key in keys]
+        try:
+            values = self._reader.mget(names)
+        except Exception as error:
+            if not _is_of_many_slots(error):
+                raise
+            values = _piped(self._reader, "get", names)
         return [self.load_object(value) for value in values]
 
     @own
@@ -237,8 +258,16 @@ class BaseRedisCache(StoreCache):
             return StoreCache.delete_many(self, *keys)
         if not keys:
             return []
-        self._writer.delete(*[self._name(key) for key in keys])
+        self._delete_names([self._name(key) for key in keys])
         return [key for key in keys if not self.has(key)]
+
+    def _delete_names(self, names):
+        try:
+            return self._writer.delete(*names)
+        except Exception as error:
+            if not _is_of_many_slots(error):
+                raise
+            return sum(_piped(self._writer, "delete", names))
 
     def has(self, key):
         if self._writer is None:
@@ -252,7 +281,7 @@ class BaseRedisCache(StoreCache):
         if not prefix:
             return bool(self._writer.flushdb())
         names = self._reader.keys(prefix.translate(GLOB) + "*")
-        return bool(self._writer.delete(*names)) if names else False
+        return bool(self._delete_names(names)) if names else False
 
     def _clear_native(self):
         prefix = self._get_prefix()

@@ -112,6 +112,9 @@ def test_a_cluster():
             cache.set("shared", {"a": 1})
             other = RedisClusterCache(cache._write_client, key_prefix=cache.key_prefix)
             assert other._scheme is None and other.get("shared") == {"a": 1}
+            # Their keys are in different slots.
+            use_all(RedisCache(cache._write_client, key_prefix="q:"))
+            cache.set("shared", {"a": 1})
         with Cache(f"redis+cluster://{nodes}", prefix="q:", deadline="20s") as cache:
             assert cache.set_many({f"k{n}": n for n in range(50)}) == [f"k{n}" for n in range(50)]
             assert cache.get_many(*[f"k{n}" for n in range(50)]) == list(range(50))
