@@ -234,11 +234,15 @@ class StoreCache(_jaycache.Store, BaseCache):
         if secret_key is not None:
             self._signing_keys = secret_key
 
+    def _inner_serializer(self):
+        """What makes the bytes that may be signed."""
+        return getattr(self, "serializer", None)
+
     # -- what the C part asks ---------------------------------------------------------------
 
     def _codec(self):
         """The functions to store and to load values with; None: the C part's own."""
-        serializer = getattr(self, "serializer", None)
+        serializer = self._inner_serializer()
         if self._signing_keys is not None:
             signed = SignedSerializer(self._signing_keys, serializer)
             return signed.dumps, signed.loads, False

@@ -2,8 +2,9 @@
 
 The store lies in the folder `jaycache` of cache_dir, in a form of its own: what else is there is
 not touched. Files of the original, whose names are all that is left of their keys, are pointed out
-when a directory with some is opened; the command `jaycache import` takes them over. The private names of the original say what they used to say, of entries instead of
-files: `_list_dir` and `_get_filename` give the names that the original would have given them.
+when a directory with some is opened; the command `jaycache import` takes them over. The private
+names of the original say what they used to say, of entries instead of files: `_list_dir` and
+`_get_filename` give the names that the original would have given them.
 """
 
 import io
@@ -51,9 +52,9 @@ class FileSystemCache(BoundedStore):
     :param default_timeout: seconds that an entry lives by default; 0: for ever.
     :param mode: the permissions of the files, by default 0600.
     :param hash_method: a function of hashlib for the names that `_get_filename` gives.
-    :param hashed_keys: True: the keys of entries are the names that `_get_filename` gives, as in the
-                        original. For entries that `jaycache import` has taken over from there, whose
-                        keys nobody knows any more.
+    :param hashed_keys: True: the keys of entries are the names that `_get_filename` gives, as in
+                        the original. For entries that `jaycache import` has taken over from there,
+                        whose keys nobody knows any more.
     :param max_bytes: the most that the files may take; by default 256 KiB for each entry of the
                       threshold, but 64 MiB at least and 1 GiB at most.
     :param serializer: how values become bytes; by default pickle.
@@ -129,13 +130,10 @@ class FileSystemCache(BoundedStore):
                 self._path,
             )
 
-    def _codec(self):
+    def _inner_serializer(self):
         serializer = self.serializer
-        if not hasattr(serializer, "dumps") and hasattr(serializer, "dump"):
-            if self._signing_keys is None:
-                codec = StreamCodec(serializer)
-                return codec.dumps, codec.loads, False
-        return super()._codec()
+        is_for_streams = hasattr(serializer, "dump") and not hasattr(serializer, "dumps")
+        return StreamCodec(serializer) if is_for_streams else serializer
 
     def _missed(self, key):
         """Called for a get that finds nothing."""

@@ -14,8 +14,8 @@ import warnings
 from time import time
 
 from . import _jaycache
-from .base import StoreCache, own, seconds_of
-from .serializers import PickleSerializer
+from .base import BaseCache, StoreCache, own, seconds_of
+from .serializers import PickleSerializer, SignedSerializer
 
 Store = _jaycache.Store
 #: What memcached can carry as a key, to the byte.
@@ -51,8 +51,8 @@ class MemcachedCache(StoreCache):
     :param key_prefix: stands before every key. :meth:`clear` clears other prefixes, too.
     :param pool_size: the most connections to a server at the same time; 1: as many as the library
                       likes, so that threads do not wait for each other.
-    :param pool_blocking: taken for the sake of programs that give it: a call waits for a connection,
-                          but no longer than its deadline.
+    :param pool_blocking: taken for the sake of programs that give it: a call waits for a
+                          connection, but no longer than its deadline.
     :param serializer: how values become bytes, with the library's client only; by default texts,
                        bytes and integers are themselves, and all else is a pickle, as with pylibmc.
     :param secret_key: a key, or a list of keys, to sign every value with.
@@ -128,8 +128,8 @@ class MemcachedCache(StoreCache):
     def import_preferred_memcache_lib(self, servers):
         """A client for the servers, of the best package that is there, or None.
 
-        A subclass may also take the size of a pool and whether to wait for it, and return a pair of a
-        pool and of a function that lends a client from it.
+        A subclass may also take the size of a pool and whether to wait for it, and return a pair of
+        a pool and of a function that lends a client from it.
         """
         try:
             import pylibmc
@@ -186,6 +186,17 @@ class MemcachedCache(StoreCache):
     def _odd_key(self, key):
         return super()._odd_key(key) or b"\0"
 
+    def _to_client(self, value):
+        """A value as a client gets it, which has its own ways to store it, or signed."""
+        if self._signing_keys is None:
+            return value
+        return SignedSerializer(self._signing_keys).dumps(value)
+
+    def _from_client(self, value):
+        if self._signing_keys is None:
+            return value
+        return SignedSerializer(self._signing_keys).loads(value)
+
     @own
     def _normalize_timeout(self, timeout):
         timeout = self.default_timeout if timeout is None else seconds_of(timeout)
@@ -203,14 +214,14 @@ class MemcachedCache(StoreCache):
     def get(self, key):
         if self._given is None:
             return Store.get(self, key)
-        return self._given.get(self._normalize_key(key))
+        return self._from_client(self._given.get(self._normalize_key(key)))
 
     def get_dict(self, *keys):
         if self._given is None:
             return dict(zip(keys, Store.get_many(self, *keys)))
         names = {key: self._normalize_key(key) for key in keys}
         found = self._given.get_multi(list(names.values())) if keys else {}
-        return {key: found.get(name) for key, name in names.items()}
+        return {key: self._from_client(found.get(name)) for key, name in names.items()}
 
     def get_many(self, *keys):
         if self._given is None:
@@ -226,12 +237,13 @@ class MemcachedCache(StoreCache):
         if until < 0:
             self._given.delete(self._normalize_key(key))
             return True
-        return bool(self._given.set(self._normalize_key(key), value, until))
+        return bool(self._given.set(self._normalize_key(key), self._to_client(value), until))
 
     def add(self, key, value, timeout=None):
         if self._given is None:
             return Store.add(self, key, value, timeout)
         name, until = self._normalize_key(key), self._until(timeout)
+        value = self._to_client(value)
         added = bool(self._given.add(name, value, until if until >= 0 else 1))
         if added and until < 0:
             self._given.delete(name)
@@ -244,7 +256,7 @@ class MemcachedCache(StoreCache):
         until = self._until(timeout)
         if until < 0:
             return [key for key, value in pairs if self.set(key, value, -1)]
-        named = {self._normalize_key(key): value for key, value in pairs}
+        named = {self._normalize_key(key): self._to_client(value) for key, value in pairs}
         failed = self._given.set_multi(named, until) or []
         failed = {name.decode() if isinstance(name, bytes) else name for name in failed}
         return [key for key, _ in pairs if self._normalize_key(key) not in failed]
@@ -278,14 +290,12 @@ class MemcachedCache(StoreCache):
     def inc(self, key, delta=1):
         if self._given is None:
             return self._count(key, delta, False)
-        value = (self.get(key) or 0) + delta
-        return value if self.set(key, value) else None
+        return BaseCache.inc(self, key, delta)
 
     def dec(self, key, delta=1):
         if self._given is None:
             return self._count(key, delta, True)
-        value = (self.get(key) or 0) - delta
-        return value if self.set(key, value) else None
+        return BaseCache.dec(self, key, delta)
 
 
 class GAEMemcachedCache(MemcachedCache):

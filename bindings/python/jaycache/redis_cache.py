@@ -11,7 +11,7 @@ import math
 from urllib.parse import quote, unquote, urlsplit
 
 from . import _jaycache
-from .base import StoreCache, own, seconds_of
+from .base import BaseCache, StoreCache, own, seconds_of
 from .local_caches import clear_prefix
 from .serializers import BaseRedisSerializer, RedisSerializer, ValkeySerializer
 
@@ -27,6 +27,19 @@ GLOB = str.maketrans({character: "\\" + character for character in "*?[]\\"})
 
 def _milliseconds(seconds):
     return max(1, math.ceil(seconds * 1000))
+
+
+def _is_of_many_slots(error):
+    """Whether a cluster's client, or a node, refuses a call because of where its keys are."""
+    return type(error).__name__ == "RedisClusterException" or "CROSSSLOT" in str(error)
+
+
+def _piped(client, method, names):
+    """Has a client do a thing with each key, by as few round trips as it can."""
+    pipe = client.pipeline(transaction=False)
+    for name in names:
+        getattr(pipe, method)(name)
+    return pipe.execute()
 
 
 class BaseRedisCache(StoreCache):
@@ -184,8 +197,16 @@ class BaseRedisCache(StoreCache):
     def get_many(self, *keys):
         if self._writer is None:
             return Store.get_many(self, *keys)
+        if not keys:
+            return []
         self._codec()
-        values = self._reader.mget([self._name(key) for key in keys]) if keys else []
+        names = [self._name(key) for key in keys]
+        try:
+            values = self._reader.mget(names)
+        except Exception as error:
+            if not _is_of_many_slots(error):
+                raise
+            values = _piped(self._reader, "get", names)
         return [self.load_object(value) for value in values]
 
     @own
@@ -237,8 +258,16 @@ class BaseRedisCache(StoreCache):
             return StoreCache.delete_many(self, *keys)
         if not keys:
             return []
-        self._writer.delete(*[self._name(key) for key in keys])
+        self._delete_names([self._name(key) for key in keys])
         return [key for key in keys if not self.has(key)]
+
+    def _delete_names(self, names):
+        try:
+            return self._writer.delete(*names)
+        except Exception as error:
+            if not _is_of_many_slots(error):
+                raise
+            return sum(_piped(self._writer, "delete", names))
 
     def has(self, key):
         if self._writer is None:
@@ -252,7 +281,7 @@ class BaseRedisCache(StoreCache):
         if not prefix:
             return bool(self._writer.flushdb())
         names = self._reader.keys(prefix.translate(GLOB) + "*")
-        return bool(self._writer.delete(*names)) if names else False
+        return bool(self._delete_names(names)) if names else False
 
     def _clear_native(self):
         prefix = self._get_prefix()
@@ -268,11 +297,15 @@ class BaseRedisCache(StoreCache):
     def inc(self, key, delta=1):
         if self._writer is None:
             return Store.inc(self, key, delta)
+        if self._signing_keys is not None:
+            return BaseCache.inc(self, key, delta)
         return self._writer.incr(name=self._name(key), amount=delta)
 
     def dec(self, key, delta=1):
         if self._writer is None:
             return Store.dec(self, key, delta)
+        if self._signing_keys is not None:
+            return BaseCache.dec(self, key, delta)
         return self._writer.incr(name=self._name(key), amount=-delta)
 
 
@@ -423,9 +456,12 @@ def _sentinel_of_url(url):
 
     parts = urlsplit(url)
     login, _, places = parts.netloc.rpartition("@")
-    nodes = [place.rpartition(":") if ":" in place else (place, "", "26379") for place in places.split(",")]
+    nodes = []
+    for place in places.split(","):
+        host, _, port = place.rpartition(":")
+        nodes.append((host.strip("[]"), int(port)) if port.isdigit() and host else (place, 26379))
     password = unquote(login.partition(":")[2]) or None
-    return redis.sentinel.Sentinel([(host, int(port)) for host, _, port in nodes], password=password)
+    return redis.sentinel.Sentinel(nodes, password=password)
 
 
 class RedisSentinelCache(BaseRedisCache):

@@ -166,7 +166,7 @@ class MessagePackSerializer(_TextStreams):
             return None
 
 
-class SignedSerializer:
+class SignedSerializer(_TextStreams):
     """Another serializer's bytes behind their HMAC-SHA256, which is checked before they are read.
 
     :param keys: a key, as text or bytes, or a list of keys: the first signs, all are accepted, so
@@ -175,6 +175,7 @@ class SignedSerializer:
     """
 
     MARK = b"\x01jh"
+    ints_are_digits = False
 
     def __init__(self, keys, inner=None):
         if isinstance(keys, (str, bytes)):
@@ -189,9 +190,14 @@ class SignedSerializer:
 
     def dumps(self, value):
         body = self._inner.dumps(value)
+        if body is None:
+            return None
+        body = body.encode() if isinstance(body, str) else body
         return self.MARK + self._sign(self._keys[0], body) + body
 
     def loads(self, bvalue):
+        if not isinstance(bvalue, (bytes, bytearray, memoryview)):
+            return None
         bvalue = bytes(bvalue)
         start = len(self.MARK) + 32
         if not bvalue.startswith(self.MARK) or len(bvalue) < start:

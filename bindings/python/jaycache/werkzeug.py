@@ -50,7 +50,7 @@ class RedisCache(BaseCache, redis_cache.RedisCache):
             return None
         if self._writer is None:
             return sum(map(self.delete, keys))
-        return self._writer.delete(*[self._name(key) for key in keys])
+        return self._delete_names([self._name(key) for key in keys])
 
     def set_many(self, mapping, timeout=None):
         """Store many values; a mapping, or pairs. Returns a list: of each, whether it was stored."""

@@ -107,6 +107,25 @@ static PyObject *read_many(py_store *self, batch *b, PyObject *const *args) {
     return NULL;
 }
 
+/* What a batch does with its keys. */
+typedef PyObject *key_work(py_store *self, batch *b, PyObject *const *args);
+
+/* Ends a call that py_enter has begun: has `work` done on the keys; or, where the class has a
+ * method of its own for one of them, has Python do it. */
+static PyObject *on_keys(py_store *self, PyObject *const *args, Py_ssize_t count, bool is_own,
+                         const char *by_python, key_work *work) {
+    batch b;
+    PyObject *list = NULL;
+    if (!is_own) {
+        list = each((PyObject *)self, by_python, args, count);
+    } else if (batch_begin(&b, count) == 0) {
+        if (take_keys(self, &b, args) == 0) list = work(self, &b, args);
+        batch_done(&b);
+    }
+    py_leave(self);
+    return list;
+}
+
 static PyObject *store_get_many(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                                 PyObject *kwnames) {
     py_store *self = (py_store *)object;
@@ -114,17 +133,8 @@ static PyObject *store_get_many(PyObject *object, PyObject *const *args, Py_ssiz
         PyErr_SetString(PyExc_TypeError, "get_many takes keys only");
         return NULL;
     }
-    batch b;
     if (py_enter(self) != 0) return NULL;
-    PyObject *list = NULL;
-    if (!self->own_get) {
-        list = each(object, "_each_get", args, nargs);
-    } else if (batch_begin(&b, nargs) == 0) {
-        if (take_keys(self, &b, args) == 0) list = read_many(self, &b, args);
-        batch_done(&b);
-    }
-    py_leave(self);
-    return list;
+    return on_keys(self, args, nargs, self->own_get, "_each_get", read_many);
 }
 
 static PyObject *delete_some(py_store *self, batch *b, PyObject *const *args) {
@@ -150,18 +160,12 @@ static PyObject *delete_some(py_store *self, batch *b, PyObject *const *args) {
 static PyObject *store_delete_many(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                                    PyObject *kwnames) {
     py_store *self = (py_store *)object;
-    (void)kwnames;
-    batch b;
-    if (py_enter(self) != 0) return NULL;
-    PyObject *list = NULL;
-    if (!self->own_delete) {
-        list = each(object, "_each_delete", args, nargs);
-    } else if (batch_begin(&b, nargs) == 0) {
-        if (take_keys(self, &b, args) == 0) list = delete_some(self, &b, args);
-        batch_done(&b);
+    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
+        PyErr_SetString(PyExc_TypeError, "delete_many takes keys only");
+        return NULL;
     }
-    py_leave(self);
-    return list;
+    if (py_enter(self) != 0) return NULL;
+    return on_keys(self, args, nargs, self->own_delete, "_each_delete", delete_some);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
  * py_calls.c - the methods of Store that deal with one key.
  *
- * Each enters the store (py_enter), takes key, value and timeout, calls the library and leaves. The
+ * Each begins (py_begin), takes value and timeout, calls the library and ends (py_end). The
  * GIL is given up around calls that can wait for a server, a disk or another process; not around
  * those in memory, where giving it up costs more than they do.
  */
@@ -31,9 +31,7 @@ PyObject *py_failed(py_store *self, int status, const jay_error *error, PyObject
     return otherwise;
 }
 
-int py_age(py_store *self, const py_key *key, int64_t *ret_skew_ms) {
-    *ret_skew_ms = 0;
-    if (self->st->clock == NULL || !(self->traits & PY_LOCAL)) return 0;
+int py_age_by_clock(py_store *self, const py_key *key, int64_t *ret_skew_ms) {
     PyObject *there = PyObject_CallNoArgs(self->st->clock);
     PyObject *here = there != NULL ? PyObject_CallNoArgs(self->st->time) : NULL;
     double skew = here != NULL ? PyFloat_AsDouble(there) - PyFloat_AsDouble(here) : 0;
@@ -62,9 +60,9 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
     jay_value view = JAY_VALUE_INIT;
     size_t size = 0;
     int status = JAY_BUFFER_TOO_SMALL;
-    if (!self->waits_in_reads) {
-        status =
-            jay_get_into(self->cache, key->data, key->size, scratch, sizeof scratch, &size, error);
+    if (self->reads_into && !self->is_large) {
+        PY_CALL(self->waits_in_reads, status = jay_get_into(self->cache, key->data, key->size,
+                                                            scratch, sizeof scratch, &size, error));
         if (status == JAY_OK) {
             *ret_status = status;
             return py_decode(self, scratch, size, 0);
@@ -75,6 +73,7 @@ static PyObject *read_value(py_store *self, const py_key *key, int *ret_status, 
                 status = jay_get(self->cache, key->data, key->size, &view, error));
     *ret_status = status;
     if (status != JAY_OK) return NULL;
+    self->is_large = view.size > sizeof scratch;
     PyObject *value = py_decode(self, view.data, view.size, jay_value_flags(&view));
     jay_value_release(&view);
     return value;
@@ -97,47 +96,38 @@ static PyObject *store_get(PyObject *object, PyObject *const *args, Py_ssize_t n
         return NULL;
     py_key key;
     int64_t skew;
-    if (py_enter(self) != 0) return NULL;
-    PyObject *value = NULL;
-    if (py_key_take(self, given, &key) == 0) {
-        if (py_age(self, &key, &skew) == 0) {
-            jay_error error;
-            int status = JAY_OK;
-            value = read_value(self, &key, &status, &error);
-            if (status == JAY_MISS)
-                value = missed(self, given);
-            else if (status != JAY_OK)
-                value = py_failed(self, status, &error, Py_None);
-        }
-        py_key_done(&key);
-    }
-    py_leave(self);
+    jay_error error;
+    int status = JAY_OK;
+    if (py_begin(self, given, &key, &skew) != 0) return NULL;
+    PyObject *value = read_value(self, &key, &status, &error);
+    if (status == JAY_MISS)
+        value = missed(self, given);
+    else if (status != JAY_OK)
+        value = py_failed(self, status, &error, Py_None);
+    py_end(self, &key);
     return value;
 }
 
 static PyObject *store_gets(PyObject *object, PyObject *given) {
     py_store *self = (py_store *)object;
     py_key key;
+    int64_t skew;
     jay_error error;
     jay_value view = JAY_VALUE_INIT;
+    int status;
     PyObject *pair = NULL;
-    if (py_enter(self) != 0) return NULL;
-    if (py_key_take(self, given, &key) == 0) {
-        int status;
-        PY_CALL(self->waits_in_reads,
-                status = jay_get(self->cache, key.data, key.size, &view, &error));
-        if (status == JAY_OK) {
-            PyObject *value = py_decode(self, view.data, view.size, jay_value_flags(&view));
-            if (value != NULL) pair = Py_BuildValue("NK", value, (unsigned long long)view.version);
-            jay_value_release(&view);
-        } else if (status == JAY_MISS) {
-            pair = Py_BuildValue("OO", Py_None, Py_None);
-        } else {
-            py_error_raise(self->st, status, &error);
-        }
-        py_key_done(&key);
+    if (py_begin(self, given, &key, &skew) != 0) return NULL;
+    PY_CALL(self->waits_in_reads, status = jay_get(self->cache, key.data, key.size, &view, &error));
+    if (status == JAY_OK) {
+        PyObject *value = py_decode(self, view.data, view.size, jay_value_flags(&view));
+        if (value != NULL) pair = Py_BuildValue("NK", value, (unsigned long long)view.version);
+        jay_value_release(&view);
+    } else if (status == JAY_MISS) {
+        pair = Py_BuildValue("OO", Py_None, Py_None);
+    } else {
+        py_error_raise(self->st, status, &error);
     }
-    py_leave(self);
+    py_end(self, &key);
     return pair;
 }
 
@@ -145,20 +135,13 @@ static PyObject *store_has(PyObject *object, PyObject *given) {
     py_store *self = (py_store *)object;
     py_key key;
     int64_t skew;
-    PyObject *answer = NULL;
-    if (py_enter(self) != 0) return NULL;
-    if (py_key_take(self, given, &key) == 0) {
-        if (py_age(self, &key, &skew) == 0) {
-            jay_error error;
-            int status;
-            PY_CALL(self->waits_in_reads,
-                    status = jay_has(self->cache, key.data, key.size, &error));
-            answer = status < 0 ? py_failed(self, status, &error, Py_False)
-                                : yes_or_no(status == JAY_OK);
-        }
-        py_key_done(&key);
-    }
-    py_leave(self);
+    jay_error error;
+    int status;
+    if (py_begin(self, given, &key, &skew) != 0) return NULL;
+    PY_CALL(self->waits_in_reads, status = jay_has(self->cache, key.data, key.size, &error));
+    PyObject *answer =
+        status < 0 ? py_failed(self, status, &error, Py_False) : yes_or_no(status == JAY_OK);
+    py_end(self, &key);
     return answer;
 }
 
@@ -166,25 +149,20 @@ static PyObject *store_ttl(PyObject *object, PyObject *given) {
     py_store *self = (py_store *)object;
     py_key key;
     int64_t skew, left_ms = 0;
-    PyObject *answer = NULL;
-    if (py_enter(self) != 0) return NULL;
-    if (py_key_take(self, given, &key) == 0) {
-        if (py_age(self, &key, &skew) == 0) {
-            jay_error error;
-            int status;
-            PY_CALL(self->waits_in_reads,
-                    status = jay_ttl(self->cache, key.data, key.size, &left_ms, &error));
-            if (status == JAY_OK)
-                answer = PyFloat_FromDouble(
-                    left_ms == JAY_TTL_FOREVER ? Py_HUGE_VAL : (double)(left_ms - skew) / 1000.0);
-            else if (status == JAY_MISS)
-                answer = Py_NewRef(Py_None);
-            else
-                answer = py_failed(self, status, &error, Py_None);
-        }
-        py_key_done(&key);
-    }
-    py_leave(self);
+    jay_error error;
+    int status;
+    PyObject *answer;
+    if (py_begin(self, given, &key, &skew) != 0) return NULL;
+    PY_CALL(self->waits_in_reads,
+            status = jay_ttl(self->cache, key.data, key.size, &left_ms, &error));
+    if (status == JAY_OK)
+        answer = PyFloat_FromDouble(left_ms == JAY_TTL_FOREVER ? Py_HUGE_VAL
+                                                               : (double)(left_ms - skew) / 1000.0);
+    else if (status == JAY_MISS)
+        answer = Py_NewRef(Py_None);
+    else
+        answer = py_failed(self, status, &error, Py_None);
+    py_end(self, &key);
     return answer;
 }
 
@@ -206,13 +184,9 @@ static PyObject *write_entry(py_store *self, enum jay_store_mode mode, PyObject 
     py_bytes bytes = {NULL, 0, NULL, NULL, 0};
     int64_t ttl_ms = 0, skew = 0;
     PyObject *answer = NULL;
-    if (py_enter(self) != 0) return NULL;
-    if (py_ttl_take(self, timeout, &ttl_ms) != 0 || py_key_take(self, given, &key) != 0) {
-        py_leave(self);
-        return NULL;
-    }
-    if (py_encode(self, value, scratch, sizeof scratch, &bytes) == 0 &&
-        py_age(self, &key, &skew) == 0) {
+    if (py_begin(self, given, &key, &skew) != 0) return NULL;
+    if (py_ttl_take(self, timeout, &ttl_ms) == 0 &&
+        py_encode(self, value, scratch, sizeof scratch, &bytes) == 0) {
         jay_error error;
         int status;
         ttl_ms = shifted(ttl_ms, skew);
@@ -222,8 +196,7 @@ static PyObject *write_entry(py_store *self, enum jay_store_mode mode, PyObject 
             status < 0 ? py_failed(self, status, &error, Py_False) : yes_or_no(status == JAY_OK);
     }
     py_bytes_done(&bytes);
-    py_key_done(&key);
-    py_leave(self);
+    py_end(self, &key);
     return answer;
 }
 
@@ -276,22 +249,17 @@ static PyObject *store_delete(PyObject *object, PyObject *const *args, Py_ssize_
     PyObject *given[2];
     py_key key;
     int64_t skew;
-    PyObject *answer = NULL;
-    if (py_args(names, 1, 2, args, nargs, kwnames, given) != 0 || py_enter(self) != 0) return NULL;
-    if (py_key_take(self, given[0], &key) == 0) {
-        if (py_age(self, &key, &skew) == 0) {
-            jay_error error;
-            int status;
-            PY_CALL(self->waits_in_writes,
-                    status = jay_delete(self->cache, key.data, key.size, &error));
-            if (status < 0)
-                answer = py_failed(self, status, &error, Py_False);
-            else
-                answer = yes_or_no(status == JAY_OK || self->traits & PY_DELETES_MISSES);
-        }
-        py_key_done(&key);
-    }
-    py_leave(self);
+    jay_error error;
+    int status;
+    PyObject *answer;
+    if (py_args(names, 1, 2, args, nargs, kwnames, given) != 0) return NULL;
+    if (py_begin(self, given[0], &key, &skew) != 0) return NULL;
+    PY_CALL(self->waits_in_writes, status = jay_delete(self->cache, key.data, key.size, &error));
+    if (status < 0)
+        answer = py_failed(self, status, &error, Py_False);
+    else
+        answer = yes_or_no(status == JAY_OK || self->traits & PY_DELETES_MISSES);
+    py_end(self, &key);
     return answer;
 }
 
@@ -303,20 +271,18 @@ static PyObject *store_touch(PyObject *object, PyObject *const *args, Py_ssize_t
     py_key key;
     int64_t ttl_ms = 0, skew = 0;
     PyObject *answer = NULL;
-    if (py_args(names, 1, 2, args, nargs, kwnames, given) != 0 || py_enter(self) != 0) return NULL;
-    if (py_ttl_take(self, given[1], &ttl_ms) == 0 && py_key_take(self, given[0], &key) == 0) {
-        if (py_age(self, &key, &skew) == 0) {
-            jay_error error;
-            int status;
-            ttl_ms = shifted(ttl_ms, skew);
-            PY_CALL(self->waits_in_writes,
-                    status = jay_touch(self->cache, key.data, key.size, ttl_ms, &error));
-            answer = status < 0 ? py_failed(self, status, &error, Py_False)
-                                : yes_or_no(status == JAY_OK);
-        }
-        py_key_done(&key);
+    if (py_args(names, 1, 2, args, nargs, kwnames, given) != 0) return NULL;
+    if (py_begin(self, given[0], &key, &skew) != 0) return NULL;
+    if (py_ttl_take(self, given[1], &ttl_ms) == 0) {
+        jay_error error;
+        int status;
+        ttl_ms = shifted(ttl_ms, skew);
+        PY_CALL(self->waits_in_writes,
+                status = jay_touch(self->cache, key.data, key.size, ttl_ms, &error));
+        answer =
+            status < 0 ? py_failed(self, status, &error, Py_False) : yes_or_no(status == JAY_OK);
     }
-    py_leave(self);
+    py_end(self, &key);
     return answer;
 }
 

@@ -17,15 +17,11 @@
 
 /* ---- open, close ----------------------------------------------------------------------------- */
 
-static void close_now(py_store *self) {
+void py_close_now(py_store *self) {
     jay_cache *cache = self->cache;
     self->cache = NULL;
     self->closing = false;
     if (cache != NULL) PY_CALL(self->waits_in_writes, jay_close(cache));
-}
-
-void py_leave(py_store *self) {
-    if (--self->users == 0 && self->closing) close_now(self);
 }
 
 static int take_function(PyObject *given, PyObject **place) {
@@ -66,22 +62,13 @@ static int configure(py_store *self) {
     return parsed ? 0 : -1;
 }
 
-/* A type has no tag (0) after a change, until something is looked up in it again; or for good, when
- * it was changed so often that there are no tags left. */
-static bool has_changed(const py_store *self) {
-    unsigned int tag = Py_TYPE(self)->tp_version_tag;
-    return self->stale || self->seen_type != tag || tag == 0;
-}
-
-int py_enter(py_store *self) {
+int py_enter_anew(py_store *self) {
     if (self->cache == NULL || self->closing) {
         PyErr_SetString(PyExc_ValueError, "the cache is closed or was never opened, or this is "
                                           "nothing that can be asked of the client it was given");
         return -1;
     }
-    if (has_changed(self) && configure(self) != 0) return -1;
-    self->users++;
-    return 0;
+    return configure(self);
 }
 
 static int set_option(jay_options *options, PyObject *name, PyObject *value) {
@@ -142,7 +129,7 @@ static PyObject *store_open(PyObject *object, PyObject *args) {
         py_error_raise(self->st, status, &error);
         return NULL;
     }
-    close_now(self);
+    py_close_now(self);
     const char *scheme = jay_cache_scheme(cache);
     bool in_memory = strcmp(scheme, "memory") == 0 || strcmp(scheme, "simple") == 0 ||
                      strcmp(scheme, "null") == 0;
@@ -153,6 +140,7 @@ static PyObject *store_open(PyObject *object, PyObject *args) {
     self->waits_in_writes = !in_memory;
     /* Reads of shared memory take no lock of anyone's. */
     self->waits_in_reads = !in_memory && strcmp(scheme, "shm") != 0;
+    self->reads_into = !self->waits_in_reads || strcmp(scheme, "file") == 0;
     Py_RETURN_NONE;
 }
 
@@ -161,7 +149,7 @@ static PyObject *store_close(PyObject *object, PyObject *unused) {
     py_store *self = (py_store *)object;
     if (self->cache != NULL) {
         if (self->users == 0)
-            close_now(self);
+            py_close_now(self);
         else
             self->closing = true;
     }
@@ -220,7 +208,7 @@ static void store_dealloc(PyObject *object) {
     py_store *self = (py_store *)object;
     PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
-    close_now(self);
+    py_close_now(self);
     store_clear_refs(object);
     Py_CLEAR(self->prefix);
     type->tp_free(object);
@@ -407,9 +395,9 @@ static int add_constants(PyObject *module) {
            PyModule_AddIntMacro(module, PY_SET_HOOK) ||
            PyModule_AddIntMacro(module, PY_DELETES_MISSES) ||
            PyModule_AddIntMacro(module, PY_LISTS_MISSES) ||
-           PyModule_AddIntMacro(module, PY_ODD_KEYS) ||
-           PyModule_AddIntMacro(module, PY_PICKLE) || PyModule_AddIntMacro(module, PY_REDIS) ||
-           PyModule_AddIntMacro(module, PY_RAW) || PyModule_AddIntMacro(module, PY_MEMCACHED) ||
+           PyModule_AddIntMacro(module, PY_ODD_KEYS) || PyModule_AddIntMacro(module, PY_PICKLE) ||
+           PyModule_AddIntMacro(module, PY_REDIS) || PyModule_AddIntMacro(module, PY_RAW) ||
+           PyModule_AddIntMacro(module, PY_MEMCACHED) ||
            PyModule_AddStringConstant(module, "library_version", jay_version_string());
 }
 

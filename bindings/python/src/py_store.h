@@ -50,7 +50,9 @@ typedef struct {
     jay_cache *cache; /* NULL: not open */
     Py_ssize_t users; /* calls that run and views that live: the cache is closed after the last */
     bool closing;
-    bool stale; /* an attribute was set that `_configure` reads */
+    bool stale;      /* an attribute was set that `_configure` reads */
+    bool reads_into; /* the library can read into a buffer of ours, and there are no flags */
+    bool is_large;   /* the last value did not fit into that buffer */
     bool waits_in_reads;
     bool waits_in_writes;
     bool asks_ttl;    /* `_normalize_timeout` is someone else's */
@@ -105,16 +107,16 @@ int py_ttl_take(py_store *self, PyObject *timeout, int64_t *ret_ttl_ms);
 int py_ttl_convert(PyObject *timeout, int64_t *ret_ttl_ms);
 
 /* ---- py_store.c */
-int py_enter(py_store *self);
-void py_leave(py_store *self);
+int py_enter_anew(py_store *self);
+void py_close_now(py_store *self);
 PyObject *py_store_type_make(PyObject *module);
 
 /* ---- py_calls.c, py_batches.c, py_views.c: tables of methods */
 extern PyMethodDef py_call_methods[];
 extern PyMethodDef py_batch_methods[];
 extern PyMethodDef py_view_methods[];
-/* Lets an entry go that is over by the clock that stands in for the real one. */
-int py_age(py_store *self, const py_key *key, int64_t *ret_skew_ms);
+/* Lets an entry go that is over by the clock that stands in for the real one: see py_age. */
+int py_age_by_clock(py_store *self, const py_key *key, int64_t *ret_skew_ms);
 /* What a call returns after a failure: `otherwise` with a warning, or NULL with an exception. */
 PyObject *py_failed(py_store *self, int status, const jay_error *error, PyObject *otherwise);
 PyObject *py_pin_type_make(PyObject *module);
@@ -141,6 +143,50 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
     return -1;
 }
 #endif
+
+/*
+ * Whether `_configure` must be asked again. A type has no tag (0) after a change, until something
+ * is looked up in it again; or for good, when it was changed so often that no tags are left.
+ */
+static inline bool py_has_changed(const py_store *self) {
+    unsigned int tag = Py_TYPE(self)->tp_version_tag;
+    return self->stale || self->seen_type != tag || tag == 0;
+}
+
+/* Begins a call: the cache stays open until py_leave. */
+static inline int py_enter(py_store *self) {
+    if ((self->cache == NULL || self->closing || py_has_changed(self)) && py_enter_anew(self) != 0)
+        return -1;
+    self->users++;
+    return 0;
+}
+
+static inline void py_leave(py_store *self) {
+    if (--self->users == 0 && self->closing) py_close_now(self);
+}
+
+/* Does for a key what the clock that stands in for the real one asks for, if there is one. */
+static inline int py_age(py_store *self, const py_key *key, int64_t *ret_skew_ms) {
+    *ret_skew_ms = 0;
+    if (self->st->clock == NULL || !(self->traits & PY_LOCAL)) return 0;
+    return py_age_by_clock(self, key, ret_skew_ms);
+}
+
+/* Begins a call on one key, which py_end ends. */
+static inline int py_begin(py_store *self, PyObject *given, py_key *ret_key, int64_t *ret_skew_ms) {
+    if (py_enter(self) != 0) return -1;
+    if (py_key_take(self, given, ret_key) == 0) {
+        if (py_age(self, ret_key, ret_skew_ms) == 0) return 0;
+        py_key_done(ret_key);
+    }
+    py_leave(self);
+    return -1;
+}
+
+static inline void py_end(py_store *self, py_key *key) {
+    py_key_done(key);
+    py_leave(self);
+}
 
 /* Runs a call of the library, without the GIL if it can wait. */
 #define PY_CALL(waits, call)                            \

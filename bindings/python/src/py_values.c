@@ -267,15 +267,31 @@ static PyObject *unpickle(py_state *st, const char *data, size_t size) {
     return value;
 }
 
+/* Of gcc and clang: as wide as registers are on every processor; anywhere in memory. */
+typedef uint64_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* Four lanes at once; the last step goes over bytes once more rather than one by one. */
 static bool is_ascii(const char *text, size_t size) {
-    uint64_t seen = 0, word;
+    enum { STEP = 4 * sizeof(lanes) };
+    lanes seen = {0};
+    uint64_t rest = 0;
     size_t at = 0;
-    for (; at + sizeof word <= size; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        seen |= word;
+    if (size < STEP) {
+        uint64_t word;
+        for (; at + sizeof word <= size; at += sizeof word) {
+            memcpy(&word, text + at, sizeof word);
+            rest |= word;
+        }
+        for (; at < size; at++) rest |= (unsigned char)text[at];
+        return (rest & UINT64_C(0x8080808080808080)) == 0;
     }
-    for (; at < size; at++) seen |= (unsigned char)text[at];
-    return (seen & UINT64_C(0x8080808080808080)) == 0;
+    while (at < size) {
+        if (at + STEP > size) at = size - STEP;
+        const lanes *some = (const lanes *)(text + at);
+        seen |= (some[0] | some[1]) | (some[2] | some[3]);
+        at += STEP;
+    }
+    return ((seen[0] | seen[1]) & UINT64_C(0x8080808080808080)) == 0;
 }
 
 /* The decoder is for the texts that need it, and for those of one character, which it shares. */

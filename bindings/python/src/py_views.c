@@ -62,28 +62,22 @@ static PyObject *store_get_view(PyObject *object, PyObject *given) {
     py_store *self = (py_store *)object;
     py_key key;
     int64_t skew;
+    jay_value view = JAY_VALUE_INIT;
+    jay_error error;
+    int status;
     PyObject *answer = NULL;
-    if (py_enter(self) != 0) return NULL;
-    if (py_key_take(self, given, &key) == 0) {
-        if (py_age(self, &key, &skew) == 0) {
-            jay_value view = JAY_VALUE_INIT;
-            jay_error error;
-            int status;
-            PY_CALL(self->waits_in_reads,
-                    status = jay_get(self->cache, key.data, key.size, &view, &error));
-            if (status == JAY_OK) {
-                PyObject *pin = pin_view(self, &view);
-                if (pin != NULL) answer = PyMemoryView_FromObject(pin);
-                Py_XDECREF(pin);
-            } else if (status == JAY_MISS) {
-                answer = Py_NewRef(Py_None);
-            } else {
-                answer = py_failed(self, status, &error, Py_None);
-            }
-        }
-        py_key_done(&key);
+    if (py_begin(self, given, &key, &skew) != 0) return NULL;
+    PY_CALL(self->waits_in_reads, status = jay_get(self->cache, key.data, key.size, &view, &error));
+    if (status == JAY_OK) {
+        PyObject *pin = pin_view(self, &view);
+        if (pin != NULL) answer = PyMemoryView_FromObject(pin);
+        Py_XDECREF(pin);
+    } else if (status == JAY_MISS) {
+        answer = Py_NewRef(Py_None);
+    } else {
+        answer = py_failed(self, status, &error, Py_None);
     }
-    py_leave(self);
+    py_end(self, &key);
     return answer;
 }
 

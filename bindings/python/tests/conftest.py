@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import python_originals  # noqa: E402,F401
 import python_servers  # noqa: E402
 
 

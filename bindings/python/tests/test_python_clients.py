@@ -112,6 +112,9 @@ def test_a_cluster():
             cache.set("shared", {"a": 1})
             other = RedisClusterCache(cache._write_client, key_prefix=cache.key_prefix)
             assert other._scheme is None and other.get("shared") == {"a": 1}
+            # Their keys are in different slots.
+            use_all(RedisCache(cache._write_client, key_prefix="q:"))
+            cache.set("shared", {"a": 1})
         with Cache(f"redis+cluster://{nodes}", prefix="q:", deadline="20s") as cache:
             assert cache.set_many({f"k{n}": n for n in range(50)}) == [f"k{n}" for n in range(50)]
             assert cache.get_many(*[f"k{n}" for n in range(50)]) == list(range(50))
@@ -183,3 +186,33 @@ def test_values_of_other_classes_can_be_signed():
     assert cache.set("a", {"b": 1}) and cache.get("a") == {"b": 1}
     cache.entries["a"] = cache.entries["a"].replace(b"1", b"2")
     assert cache.get("a") is None
+
+
+def test_values_of_clients_are_signed(redis_port, memcached_port, tmp_path):
+    import pylibmc
+    import redis
+
+    class Stream:
+        def dump(self, value, f):
+            f.write(repr(value).encode())
+
+        def load(self, f):
+            return int(f.read())
+
+    bare, client = redis.Redis(port=redis_port), pylibmc.Client([f"127.0.0.1:{memcached_port}"])
+    caches = [
+        (RedisCache(bare, secret_key="key"), bare),
+        (MemcachedCache(client, secret_key="key"), client),
+    ]
+    for cache, below in caches:
+        use_all(cache)
+        assert cache.set("n", 5) and below.get("n").startswith(b"\x01jh")
+        assert cache.inc("n") == 6 == cache.get("n") and below.get("n").startswith(b"\x01jh")
+        below.set("n", 7)
+        assert cache.get("n") is None and cache.get_many("n") == [None]
+    files = jaycache.FileSystemCache(tmp_path, serializer=Stream(), secret_key="key")
+    assert files.set("n", 5) and files.get("n") == 5
+    assert bytes(files.get_view("n")).startswith(b"\x01jh") and files.get_view("n")[-1:] == b"5"
+    cache = Cache("memory:", serializer="json", secret_key="key")
+    with pytest.raises(ValueError, match="cannot write this value"):
+        cache.set("n", object())

@@ -7,9 +7,9 @@ it: counters get no timeouts, whole seconds are long, nothing comes near a thres
 import os
 import random
 
-import cachelib
 import jaycache
 import pytest
+from python_originals import cachelib
 
 ROUNDS = 4000 if os.environ.get("JAY_TEST_LONG") else 400
 KEYS = [f"key{number}" for number in range(12)] + ["né", "k!x"]

@@ -137,7 +137,7 @@ def test_files(tmp_path):
 
 def test_files_of_the_original(tmp_path, caplog):
     """They are pointed out; what `jaycache import` takes over is found by keys that are hashed."""
-    import cachelib
+    from python_originals import cachelib
 
     old = cachelib.FileSystemCache(str(tmp_path))
     kept = {"text": "é", "list": [1, {"a": None}], "n": 41, "": "empty", "k" * 70000: "long"}

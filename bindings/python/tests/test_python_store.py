@@ -45,6 +45,17 @@ def test_values_come_back_as_they_were(cache):
             assert got == value and type(got) is type(value), value
 
 
+def test_texts_of_all_sizes(cache):
+    sizes = [*range(1, 140), 255, 256, *range(4060, 4100), 9000]
+    for size in sizes:
+        for place in {0, size // 2, size - 1}:
+            text = "a" * place + "é" + "b" * (size - place - 1)
+            cache.set("key", text)
+            assert cache.get("key") == text
+        cache.set("key", "c" * size)
+        assert cache.get("key") == "c" * size and cache.get_many("key") == ["c" * size]
+
+
 def test_bytes_are_those_of_the_pickler():
     plain, raw = Cache("memory:"), Cache("memory:", serializer="redis")
     for value in VALUES:

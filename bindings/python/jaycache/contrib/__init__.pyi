@@ -1,1 +1,0 @@
-"""Types of contrib: see its modules."""
