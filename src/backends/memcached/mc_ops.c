@@ -81,14 +81,25 @@ static int look(mc_call *call, const mc_command *command, jayi_mc_reply *ret_rep
     return ret_reply->code == JAYI_MC_HD ? JAY_OK : jayi_mc_refused(ret_reply, call->error);
 }
 
+/* Whether there is a value that belongs to the key. */
+static int look_inside(mc_call *call) {
+    mc_found found = {0};
+    int status = jayi_mc_find(call, " v f", &found);
+    if (status == JAY_OK) jayi_block_release(&call->backend->blocks, found.block);
+    return status;
+}
+
 int jayi_mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     mc_call call;
     /* Before 1.6.18 servers want some flag. */
     mc_command command = {.kind = MC_GET, .flags = " f"};
     jayi_mc_reply reply;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
-    if (status == JAY_OK) status = jayi_mc_end(&call, look(&call, &command, &reply));
-    return mc_read_status(backend, status);
+    if (status != JAY_OK) return mc_read_status(backend, status);
+    /* What a classic server moves all the same can be looked at, too. */
+    status =
+        call.is_classic && call.key.is_hashed ? look_inside(&call) : look(&call, &command, &reply);
+    return mc_read_status(backend, jayi_mc_end(&call, status));
 }
 
 /* What is left of an entry by its envelope. Classic servers end it themselves. */
