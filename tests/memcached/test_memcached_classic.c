@@ -12,11 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include <jaycache/jaycache.h>
 
 #include "classic_server.h"
+#include "memcached_fleet.h"
 
 #define ENVELOPE_FLAGS 0x4a590001u
 #define DAY INT64_C(86400000)
@@ -409,6 +416,90 @@ static void replies_in_pieces(void **state) {
     assert_int_equal(atomic_load(&server.unknown), 0);
 }
 
+/* ---- crowds ---- */
+
+/* A value which, taken for commands, would do harm. */
+static const char harmful[] = "flush_all\r\nflush_all\r\n";
+
+static int dial(void *arg, const char *host, int port, int64_t timeout_ms, int *ret_fd,
+                jay_error *error) {
+    (void)host, (void)port, (void)timeout_ms, (void)error;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atomic_load((_Atomic int *)arg))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
+        if (fd >= 0) close(fd);
+        return JAY_E_IO;
+    }
+    *ret_fd = fd;
+    return JAY_OK;
+}
+
+typedef struct crowd {
+    jay_cache *cache;
+    _Atomic long done;
+    _Atomic long wrong;
+    _Atomic int is_over;
+} crowd;
+
+static void *crowd_thread(void *arg) {
+    crowd *c = arg;
+    char key[32];
+    snprintf(key, sizeof key, "a key of %lx", (unsigned long)pthread_self());
+    while (!atomic_load(&c->is_over)) {
+        jay_value view = JAY_VALUE_INIT;
+        bool is_set = jay_set_str(c->cache, key, harmful, 60000) == JAY_OK;
+        bool is_found = jay_get_str(c->cache, key, &view) == JAY_OK;
+        if (is_found && strcmp(view.data, harmful) != 0) atomic_fetch_add(&c->wrong, 1);
+        if (is_set && is_found) atomic_fetch_add(&c->done, 1);
+        jay_value_release(&view);
+        (void)jay_has_str(c->cache, "none");
+    }
+    return NULL;
+}
+
+/* Waits until so many more rounds have been right. */
+static void await_rounds(crowd *c, long rounds) {
+    long wanted = atomic_load(&c->done) + rounds;
+    for (int i = 0; i < 30000 && atomic_load(&c->done) < wanted; i++) usleep(1000);
+    assert_true(atomic_load(&c->done) >= wanted);
+}
+
+/* A server that knows meta commands is replaced by one that does not, while more threads than
+ * connections use it: not a byte meant for the one reaches the other. */
+static void replaced_by_an_old_one(void **state) {
+    (void)state;
+    enum { THREADS = 6 };
+    fleet modern;
+    pthread_t threads[THREADS];
+    _Atomic int port = 0;
+    jay_options *options;
+    crowd c = {.cache = NULL};
+    fleet_init(&modern);
+    fleet_server *first = fleet_start(&modern, false);
+    atomic_store(&port, first->port);
+    assert_int_equal(jay_options_create(NULL, &options), JAY_OK);
+    assert_int_equal(jay_options_set_dialler(options, dial, &port), JAY_OK);
+    assert_int_equal(jay_open("memcached://server?connections=1&deadline=30s&retry=1ms", options,
+                              &c.cache, NULL),
+                     JAY_OK);
+    jay_options_destroy(options);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, crowd_thread, &c), 0);
+    await_rounds(&c, 200);
+    atomic_store(&port, server.port);
+    fleet_kill(first);
+    await_rounds(&c, 200);
+    atomic_store(&c.is_over, 1);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&c.wrong), 0);
+    assert_int_equal(atomic_load(&server.unknown), 0);
+    assert_int_equal(atomic_load(&server.flushes), 0);
+    jay_close(c.cache);
+    fleet_deinit(&modern);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -423,6 +514,7 @@ int main(void) {
         TEST(lengths_of_keys),
         TEST(replies_to_others),
         TEST(replies_in_pieces),
+        TEST(replaced_by_an_old_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
