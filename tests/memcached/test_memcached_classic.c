@@ -23,6 +23,7 @@
 #include <jaycache/jaycache.h>
 
 #include "classic_server.h"
+#include "faulty_proxy.h"
 #include "memcached_fleet.h"
 
 #define ENVELOPE_FLAGS 0x4a590001u
@@ -43,13 +44,17 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static jay_cache *open_cache(const char *options) {
+static jay_cache *open_at(int port, const char *deadline, const char *options) {
     char url[200];
     jay_cache *cache = NULL;
     jay_error error;
-    snprintf(url, sizeof url, "memcached://127.0.0.1:%d?deadline=30s&%s", server.port, options);
+    snprintf(url, sizeof url, "memcached://127.0.0.1:%d?deadline=%s&%s", port, deadline, options);
     if (jay_open(url, NULL, &cache, &error) != JAY_OK) fail_msg("%s", error.message);
     return cache;
+}
+
+static jay_cache *open_cache(const char *options) {
+    return open_at(server.port, "30s", options);
 }
 
 static void check_text(jay_cache *cache, const char *key, const char *wanted) {
@@ -416,6 +421,54 @@ static void replies_in_pieces(void **state) {
     assert_int_equal(atomic_load(&server.unknown), 0);
 }
 
+/* Reads in one of several ways. What is found must be right, unless its own bytes are spoilt. */
+static int read_spoilt(jay_cache *cache, int way, bool may_be_wrong) {
+    jay_value view = JAY_VALUE_INIT;
+    jay_bytes key = {"alpha", 5};
+    int status = JAY_OK;
+    if (way == 0) status = jay_get_str(cache, "alpha", &view);
+    if (way == 1) (void)jay_get_many(cache, &key, 1, &view, &status, NULL);
+    if (way == 2) status = jay_has_str(cache, "alpha");
+    if (way < 2 && status == JAY_OK && !may_be_wrong) assert_string_equal(view.data, "omega");
+    jay_value_release(&view);
+    return status;
+}
+
+/* Stores or reads until that works: the breaker lets calls through after a while. */
+static void await_success(jay_cache *cache, bool is_set) {
+    int status = JAY_E_TIMEOUT;
+    for (int tries = 0; tries < 10000 && status != JAY_OK; tries++) {
+        if (tries > 0) usleep(1000);
+        status =
+            is_set ? jay_set_str(cache, "alpha", "omega", 60000) : read_spoilt(cache, 0, false);
+    }
+    assert_int_equal(status, JAY_OK);
+}
+
+/* Closed, changed or said twice: whichever byte it is, no call finds what is not there, and the
+ * next ones are all right. */
+static void every_byte_spoilt(void **state) {
+    (void)state;
+    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_REPEAT};
+    faulty_proxy proxy;
+    assert_int_equal(faulty_proxy_start(&proxy, server.port), 0);
+    jay_cache *cache = open_at(proxy.port, "100ms", "connections=1&retry=1ms");
+    /* The head, the envelope, the value, END, and some of what follows. */
+    for (long position = 0; position < 90; position++) {
+        for (int i = 0; i < 3; i++) {
+            enum proxy_fault fault = faults[i];
+            await_success(cache, true);
+            faulty_proxy_spoil(&proxy, fault, position);
+            (void)read_spoilt(cache, (int)(position + i) % 3, fault == PROXY_GARBLE);
+            faulty_proxy_spoil(&proxy, PROXY_NONE, 0);
+            await_success(cache, false);
+        }
+    }
+    jay_close(cache);
+    faulty_proxy_stop(&proxy);
+    assert_int_equal(atomic_load(&server.unknown), 0);
+}
+
 /* ---- crowds ---- */
 
 /* A value which, taken for commands, would do harm. */
@@ -515,6 +568,7 @@ int main(void) {
         TEST(replies_to_others),
         TEST(replies_in_pieces),
         TEST(replaced_by_an_old_one),
+        TEST(every_byte_spoilt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,9 @@ typedef struct client {
     int fd; /* -1: none */
     char *in;
     size_t have, capacity;
+    char *out; /* replies, until all that has come in is done */
+    size_t out_have, out_capacity;
+    bool is_broken; /* no memory for a reply */
 } client;
 
 /* One command, as far as it is understood. */
@@ -91,22 +94,38 @@ static bool put(classic_server *server, const char *key, uint32_t flags, int64_t
 
 /* ---- replies ---- */
 
-static void send_all(classic_server *server, int fd, const char *bytes, size_t size) {
-    bool is_split = atomic_load(&server->fault) == CLASSIC_SPLIT;
-    while (size > 0) {
-        ssize_t sent = send(fd, bytes, is_split ? 1 : size, MSG_NOSIGNAL);
-        if (sent <= 0) return;
-        bytes += sent;
-        size -= (size_t)sent;
+static void add_bytes(client *c, const char *bytes, size_t size) {
+    if (c->out_capacity - c->out_have < size) {
+        size_t capacity = c->out_capacity * 2 + size;
+        char *more = realloc(c->out, capacity);
+        c->is_broken |= more == NULL;
+        if (more == NULL) return;
+        c->out = more;
+        c->out_capacity = capacity;
     }
+    memcpy(c->out + c->out_have, bytes, size);
+    c->out_have += size;
 }
 
-static void say(classic_server *server, const client *c, const char *line) {
-    send_all(server, c->fd, line, strlen(line));
-    send_all(server, c->fd, "\r\n", 2);
+/* Sends the replies, in one piece or in as many as there are bytes. */
+static bool send_replies(classic_server *server, client *c) {
+    bool is_split = atomic_load(&server->fault) == CLASSIC_SPLIT;
+    size_t done = 0;
+    while (done < c->out_have) {
+        ssize_t sent = send(c->fd, c->out + done, is_split ? 1 : c->out_have - done, MSG_NOSIGNAL);
+        if (sent <= 0) return false;
+        done += (size_t)sent;
+    }
+    c->out_have = 0;
+    return !c->is_broken;
 }
 
-static void say_value(classic_server *server, const client *c, const classic_item *item,
+static void say(client *c, const char *line) {
+    add_bytes(c, line, strlen(line));
+    add_bytes(c, "\r\n", 2);
+}
+
+static void say_value(const classic_server *server, client *c, const classic_item *item,
                       bool has_cas) {
     char line[CLASSIC_KEY_MAX + 100];
     const char *key = item->key;
@@ -118,56 +137,56 @@ static void say_value(classic_server *server, const client *c, const classic_ite
     if (atomic_load(&server->fault) == CLASSIC_META)
         size = snprintf(line, sizeof line, "VA %zu f%u c%" PRIu64 "\r\n", item->size, item->flags,
                         item->cas);
-    send_all(server, c->fd, line, (size_t)size);
-    send_all(server, c->fd, item->value, item->size);
-    send_all(server, c->fd, "\r\n", 2);
+    add_bytes(c, line, (size_t)size);
+    add_bytes(c, item->value, item->size);
+    add_bytes(c, "\r\n", 2);
 }
 
 /* ---- commands; under the lock ---- */
 
-static void run_get(classic_server *server, const client *c, const command *cmd) {
+static void run_get(classic_server *server, client *c, const command *cmd) {
     atomic_fetch_add(&server->lookups, 1);
     for (size_t i = 1; i < cmd->count; i++) {
         if (strlen(cmd->words[i]) > CLASSIC_KEY_MAX) {
-            say(server, c, "CLIENT_ERROR bad command line format");
+            say(c, "CLIENT_ERROR bad command line format");
             return;
         }
         const classic_item *item = find(server, cmd->words[i]);
         if (item != NULL) say_value(server, c, item, strcmp(cmd->words[0], "gets") == 0);
     }
-    say(server, c, atomic_load(&server->fault) == CLASSIC_NO_END ? "STORED" : "END");
+    say(c, atomic_load(&server->fault) == CLASSIC_NO_END ? "STORED" : "END");
 }
 
-static void run_store(classic_server *server, const client *c, const command *cmd) {
+static void run_store(classic_server *server, client *c, const command *cmd) {
     const char *verb = cmd->words[0], *key = cmd->words[1];
     const classic_item *item = find(server, key);
     if (cmd->value_size > CLASSIC_ITEM_BYTES) {
-        say(server, c, "SERVER_ERROR object too large for cache");
+        say(c, "SERVER_ERROR object too large for cache");
     } else if (strcmp(verb, "cas") == 0 && item == NULL) {
-        say(server, c, "NOT_FOUND");
+        say(c, "NOT_FOUND");
     } else if (strcmp(verb, "cas") == 0 && item->cas != strtoull(cmd->words[5], NULL, 10)) {
-        say(server, c, "EXISTS");
+        say(c, "EXISTS");
     } else if ((strcmp(verb, "add") == 0 && item != NULL) ||
                (strcmp(verb, "replace") == 0 && item == NULL)) {
-        say(server, c, "NOT_STORED");
+        say(c, "NOT_STORED");
     } else if (put(server, key, (uint32_t)strtoul(cmd->words[2], NULL, 10),
                    strtoll(cmd->words[3], NULL, 10), cmd->value, cmd->value_size)) {
-        say(server, c, atomic_load(&server->fault) == CLASSIC_META ? "HD" : "STORED");
+        say(c, atomic_load(&server->fault) == CLASSIC_META ? "HD" : "STORED");
     } else {
-        say(server, c, "SERVER_ERROR out of memory storing object");
+        say(c, "SERVER_ERROR out of memory storing object");
     }
 }
 
-static void run_incr(classic_server *server, const client *c, const command *cmd) {
+static void run_incr(classic_server *server, client *c, const command *cmd) {
     classic_item *item = find(server, cmd->words[1]);
     char digits[24], *end = NULL;
     if (item == NULL) {
-        say(server, c, "NOT_FOUND");
+        say(c, "NOT_FOUND");
         return;
     }
     uint64_t number = strtoull(item->value, &end, 10);
     if (end == item->value || *end != '\0') {
-        say(server, c, "CLIENT_ERROR cannot increment or decrement non-numeric value");
+        say(c, "CLIENT_ERROR cannot increment or decrement non-numeric value");
         return;
     }
     number += strtoull(cmd->words[2], NULL, 10);
@@ -176,39 +195,39 @@ static void run_incr(classic_server *server, const client *c, const command *cmd
     (void)put(server, item->key, item->flags, 0, digits, strlen(digits));
     item->ends_s = ends_s;
     item->exptime = exptime;
-    say(server, c, digits);
+    say(c, digits);
 }
 
-static void run_delete(classic_server *server, const client *c, const command *cmd) {
+static void run_delete(classic_server *server, client *c, const command *cmd) {
     classic_item *item = find(server, cmd->words[1]);
     if (item != NULL) drop(server, item);
-    say(server, c, item != NULL ? "DELETED" : "NOT_FOUND");
+    say(c, item != NULL ? "DELETED" : "NOT_FOUND");
 }
 
-static void run_flush(classic_server *server, const client *c) {
+static void run_flush(classic_server *server, client *c) {
     atomic_fetch_add(&server->flushes, 1);
     while (server->count > 0) drop(server, &server->items[0]);
-    say(server, c, "OK");
+    say(c, "OK");
 }
 
-static void run_stats(classic_server *server, const client *c) {
+static void run_stats(classic_server *server, client *c) {
     char line[64];
     snprintf(line, sizeof line, "STAT curr_items %zu", server->count);
-    say(server, c, line);
-    say(server, c, "END");
+    say(c, line);
+    say(c, "END");
 }
 
-static void run_other(classic_server *server, const client *c, const command *cmd) {
+static void run_other(classic_server *server, client *c, const command *cmd) {
     char line[64];
     const char *verb = cmd->count > 0 ? cmd->words[0] : "";
     if (strcmp(verb, "version") == 0) {
         snprintf(line, sizeof line, "VERSION %s", server->version);
-        say(server, c, line);
+        say(c, line);
     } else if (strcmp(verb, "mn") == 0) {
-        say(server, c, server->knows_mn ? "MN" : "ERROR");
+        say(c, server->knows_mn ? "MN" : "ERROR");
     } else {
         atomic_fetch_add(&server->unknown, 1);
-        say(server, c, "ERROR");
+        say(c, "ERROR");
     }
 }
 
@@ -219,7 +238,7 @@ static bool is_store(const command *cmd) {
            (strcmp(verb, "set") == 0 || strcmp(verb, "add") == 0 || strcmp(verb, "replace") == 0);
 }
 
-static void run(classic_server *server, const client *c, const command *cmd) {
+static void run(classic_server *server, client *c, const command *cmd) {
     const char *verb = cmd->count > 0 ? cmd->words[0] : "";
     if (cmd->count > 1 && (strcmp(verb, "get") == 0 || strcmp(verb, "gets") == 0)) {
         run_get(server, c, cmd);
@@ -250,7 +269,7 @@ static void split(char *line, command *cmd) {
 
 /* Runs the command at the front of what has come in, if it is whole: its length, 0, or -1 when the
  * connection is to be closed. */
-static ssize_t take_command(classic_server *server, const client *c) {
+static ssize_t take_command(classic_server *server, client *c) {
     char *newline = c->have > 0 ? memchr(c->in, '\n', c->have) : NULL;
     if (newline == NULL) return c->have > LINE_MAX_BYTES ? -1 : 0;
     size_t used = (size_t)(newline + 1 - c->in);
@@ -267,7 +286,7 @@ static ssize_t take_command(classic_server *server, const client *c) {
         is_whole = c->have >= used;
     }
     if (is_whole && cmd.value != NULL && memcmp(cmd.value + cmd.value_size, "\r\n", 2) != 0) {
-        say(server, c, "CLIENT_ERROR bad data chunk");
+        say(c, "CLIENT_ERROR bad data chunk");
     } else if (is_whole) {
         pthread_mutex_lock(&server->lock);
         run(server, c, &cmd);
@@ -280,6 +299,7 @@ static ssize_t take_command(classic_server *server, const client *c) {
 static void end_client(client *c) {
     close(c->fd);
     free(c->in);
+    free(c->out);
     *c = (client){.fd = -1};
 }
 
@@ -303,7 +323,7 @@ static void serve(classic_server *server, client *c) {
         c->have -= (size_t)used;
         memmove(c->in, c->in + used, c->have);
     }
-    if (used < 0) end_client(c);
+    if (used < 0 || !send_replies(server, c)) end_client(c);
 }
 
 static void accept_client(const classic_server *server, client *clients) {

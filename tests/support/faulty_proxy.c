@@ -4,6 +4,7 @@
 #include "faulty_proxy.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
@@ -86,6 +87,10 @@ static void accept_pair(faulty_proxy *proxy, pair *pairs) {
     int client = accept(proxy->listener, NULL, NULL);
     int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = loopback(proxy->to_port);
+    int on = 1;
+    /* Else what comes in pieces waits for the kernel to put them together. */
+    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     bool is_connected = connect(server, (const struct sockaddr *)&to, sizeof to) == 0;
     for (int i = 0; is_connected && client >= 0 && i < PAIRS_MAX; i++) {
         if (pairs[i].client >= 0) continue;
