@@ -406,6 +406,17 @@ static bool is_over(const mc_lane *lane) {
            lane->reading == MC_READS_LINES && lane->part_begin == lane->part_end;
 }
 
+/* The usual case: the next key of a group has been found. The length of the line, or 0. */
+static int parse_next_value(const mc_batch *batch, const mc_lane *lane, jayi_mc_reply *ret_reply) {
+    const mc_inflow *in = &lane->in;
+    if (lane->awaits_generation || lane->awaits_end || lane->on_the_way == 0 ||
+        (batch->marks[lane->to_reply] & MC_MARK_TEXT) == 0)
+        return 0;
+    jay_bytes key = mc_item_key(batch, lane->to_reply);
+    return jayi_mc_parse_found(in->buffer + in->begin, in->end - in->begin, key.data, key.size,
+                               ret_reply);
+}
+
 /* Takes what there is; *ret_may_send: there is more, but first the window has room again. */
 static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send) {
     mc_inflow *in = &lane->in;
@@ -419,7 +430,14 @@ static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send
             continue;
         }
         jayi_mc_reply reply;
-        int used = jayi_mc_parse(in->buffer + in->begin, in->end - in->begin, &reply);
+        int used = parse_next_value(batch, lane, &reply);
+        if (used > 0) {
+            in->begin += (size_t)used;
+            int status = begin_value(batch, lane, &reply);
+            if (status != JAY_OK) return status;
+            continue;
+        }
+        used = jayi_mc_parse(in->buffer + in->begin, in->end - in->begin, &reply);
         if (used < 0) return garbled(lane);
         if (used == 0) {
             size_t got = 0;
