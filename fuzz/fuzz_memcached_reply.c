@@ -26,6 +26,17 @@ static void read_classic(const char *data, size_t size) {
     if (reply.has_value) fuzz_require(memcmp(data, "VALUE k ", 8) == 0);
 }
 
+/* The short way to read what was found agrees with the long one. */
+static void check_found(const char *copy, size_t size, const jayi_mc_reply *reply, int used) {
+    jayi_mc_reply again;
+    if (reply->code != JAYI_MC_VALUE) return;
+    int found = jayi_mc_parse_found(copy, size, reply->text, reply->text_size, &again);
+    fuzz_require(found == 0 || found == used);
+    fuzz_require(found == 0 ||
+                 (again.flags == reply->flags && again.value_size == reply->value_size &&
+                  again.cas == reply->cas && again.text_size == reply->text_size));
+}
+
 static void read_replies(const char *data, size_t size) {
     while (size > 0) {
         jayi_mc_reply reply, again;
@@ -43,6 +54,7 @@ static void read_replies(const char *data, size_t size) {
             fuzz_require(jayi_mc_parse(copy, (size_t)used, &again) == used);
             fuzz_require(again.code == reply.code && again.cas == reply.cas);
             fuzz_require(jayi_mc_parse(copy, (size_t)used - 1, &again) == 0);
+            check_found(copy, size, &reply, used);
             fuzz_require(reply.text >= copy && reply.text + reply.text_size <= copy + used);
         }
         free(copy);

@@ -32,6 +32,7 @@ set(JAYCACHE_SOURCES
     backends/memcached/mc_call.c
     backends/memcached/mc_counter.c
     backends/memcached/mc_envelope.c
+    backends/memcached/mc_inflow.c
     backends/memcached/mc_lane.c
     backends/memcached/mc_ops.c
     backends/memcached/mc_parts.c

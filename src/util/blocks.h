@@ -2,8 +2,8 @@
  * jayi_blocks.h - memory for values, kept for the next ones.
  *
  * A batch takes and gives back a hundred blocks of many KiB at a time. Given back to the allocator
- * they would go on to the kernel, and come from there again page by page. So blocks of 1 to 64 KiB
- * are kept, up to JAYI_BLOCKS_HELD_MAX bytes of them. Whoever finds the list in use goes to the
+ * they would go on to the kernel, and come from there again page by page. So blocks of 1 to 256
+ * KiB are kept, up to JAYI_BLOCKS_HELD_MAX bytes of them. Whoever finds the list in use goes to the
  * allocator: nobody waits, in a child of fork neither.
  */
 #ifndef JAYI_BLOCKS_H
@@ -15,7 +15,7 @@
 #include <jaycache/backend.h>
 
 #define JAYI_BLOCK_STEP ((size_t)1024)
-#define JAYI_BLOCK_CLASSES 66
+#define JAYI_BLOCK_CLASSES 258
 #define JAYI_BLOCKS_HELD_MAX ((size_t)4 << 20)
 
 typedef struct jayi_blocks {

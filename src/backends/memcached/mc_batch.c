@@ -57,7 +57,7 @@ static bool workspace_init(mc_batch *batch, workspace *space) {
 }
 
 /* Puts each item at the end of its server's list. */
-static void deal(const mc_batch *batch, workspace *space, int64_t now_ms) {
+static void deal(mc_batch *batch, workspace *space, int64_t now_ms) {
     for (uint32_t i = 0; i < batch->count; i++) {
         if (batch->statuses[i] != JAY_OK) continue;
         jay_bytes key = mc_item_key(batch, i);
@@ -70,11 +70,13 @@ static void deal(const mc_batch *batch, workspace *space, int64_t now_ms) {
             batch->next[lane->last] = i;
         }
         lane->last = i;
+        lane->count++;
         batch->next[i] = MC_NO_ITEM;
     }
     for (uint32_t i = 0; i < batch->backend->server_count; i++) {
         if (space->lanes[i].first != MC_NO_ITEM) space->used[space->used_count++] = i;
     }
+    batch->is_single = space->used_count == 1;
 }
 
 /* ---- running ---- */
@@ -83,7 +85,7 @@ static void deal(const mc_batch *batch, workspace *space, int64_t now_ms) {
 static void forget(const mc_batch *batch, const mc_lane *lane) {
     for (uint32_t i = lane->first; i != MC_NO_ITEM; i = batch->next[i]) {
         if (batch->kind == MC_GET && batch->statuses[i] == JAY_OK && batch->values[i].pin != NULL) {
-            jayi_block_release(&batch->backend->blocks, batch->values[i].pin);
+            jayi_mc_release(batch->backend, &batch->values[i]);
             batch->values[i] = (jay_value)JAY_VALUE_INIT;
         }
         batch->statuses[i] = JAY_OK;

@@ -5,11 +5,15 @@
 
 #include <string.h>
 
+#include "os/clock.h"
+
 /* Values up to this are copied behind their command. */
 #define COPY_MAX 4096
 /* A command with a value to copy needs no more room than this, nor does a group of one key. What is
  * stored under a hashed key has the key before the value; mc_batch.c sends longer ones alone. */
 #define ITEM_ROOM (JAYI_MC_LINE_MAX + COPY_MAX + MC_ENVELOPE_MAX + JAYI_MC_RAW_KEY_MAX + 2)
+/* What a reply has besides key and value, about. */
+#define HEAD_BYTES 64
 
 jay_bytes jayi_mc_item_raw(const mc_batch *batch, const mc_lane *lane, uint32_t item) {
     jay_bytes key = mc_item_key(batch, item);
@@ -30,6 +34,9 @@ void jayi_mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link) {
     lane->part_begin = lane->part_end = 0;
     lane->reading = MC_READS_LINES;
     lane->block = NULL;
+    lane->heard = lane->heard_bytes = 0;
+    size_t a_key = batch->kind == MC_GET ? atomic_load(&lane->server->bytes_a_key) : 0;
+    jayi_mc_inflow_begin(&lane->in, link, &batch->backend->blocks, a_key * lane->count);
     lane->awaits_end = lane->has_heard = lane->again = lane->has_digits = false;
     lane->awaits_generation = batch->backend->has_generations;
     lane->generation = lane->current = atomic_load(&lane->server->generation);
@@ -44,9 +51,19 @@ static void set_status(const mc_batch *batch, mc_lane *lane, uint32_t item, int 
     if (status < 0 && lane->status == JAY_OK) lane->status = status;
 }
 
-void jayi_mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status) {
-    if (lane->link != NULL) jayi_link_discard(lane->link, status);
+/* Gives the link up; JAY_OK: it is of further use. */
+static void end_link(mc_lane *lane, int status) {
+    jayi_mc_inflow_end(&lane->in);
+    if (status == JAY_OK) {
+        jayi_link_release(lane->link, jayi_clock_coarse_ms());
+    } else {
+        jayi_link_discard(lane->link, status);
+    }
     lane->link = NULL;
+}
+
+void jayi_mc_lane_fail(const mc_batch *batch, mc_lane *lane, int status) {
+    if (lane->link != NULL) end_link(lane, status);
     jayi_block_release(&batch->backend->blocks, lane->block);
     lane->block = NULL;
     for (uint32_t i = lane->to_reply; i != MC_NO_ITEM; i = batch->next[i])
@@ -198,6 +215,7 @@ static void hear(const mc_batch *batch, mc_lane *lane, int status) {
     set_status(batch, lane, lane->to_reply, status);
     lane->to_reply = batch->next[lane->to_reply];
     lane->on_the_way--;
+    lane->heard++;
 }
 
 /* Whether a key is hashed on a classic server; its value must be in an envelope then. */
@@ -207,16 +225,37 @@ static bool is_hashed(jay_bytes raw) {
     return key.is_hashed;
 }
 
-/* Opens a value that has arrived whole, and makes it a view. */
-static void finish_value(const mc_batch *batch, mc_lane *lane) {
+/* How long the reply to a key is on average, as far as it is known. */
+static size_t bytes_a_key(const mc_lane *lane) {
+    if (lane->heard == 0) return atomic_load(&lane->server->bytes_a_key);
+    return lane->heard_bytes / lane->heard + HEAD_BYTES;
+}
+
+/* Whether reading may wait: there is nothing to be sent, no other server to be looked after, and
+ * enough time for the socket's own timeout. */
+static bool may_block(const mc_batch *batch, const mc_lane *lane) {
+    if (!batch->is_single || lane->part_begin < lane->part_end) return false;
+    int64_t left_ms = batch->deadline_ms - jayi_clock_coarse_ms() - JAYI_CLOCK_COARSE_LAG_MS;
+    return left_ms > batch->backend->call_ms / 2;
+}
+
+static int fill(const mc_batch *batch, mc_lane *lane, size_t whole, size_t *ret_got) {
+    size_t expected = lane->in.slab != NULL ? bytes_a_key(lane) * (lane->count - lane->heard) : 0;
+    return jayi_mc_inflow_fill(&lane->in, whole, expected, may_block(batch, lane), ret_got,
+                               &lane->error);
+}
+
+/* Opens a value that has arrived whole, in a slab or (NULL) a block of its own, and makes it a
+ * view. */
+static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, char *data) {
     uint32_t item = lane->to_reply;
-    mc_found found = {.block = lane->block,
-                      .data = lane->block,
+    mc_found found = {.block = data,
+                      .data = data,
                       .size = (size_t)lane->reply.value_size,
                       .flags = lane->reply.flags,
                       .cas = lane->reply.cas != 0 ? lane->reply.cas : 1};
-    lane->block = NULL;
-    found.block[found.size] = '\0';
+    data[found.size] = '\0';
+    lane->heard_bytes += found.size;
     int status = JAY_OK;
     if (lane->is_classic || found.flags == MC_ENVELOPE) {
         jay_bytes raw = jayi_mc_item_raw(batch, lane, item);
@@ -234,53 +273,87 @@ static void finish_value(const mc_batch *batch, mc_lane *lane) {
         value->version = found.cas;
         if (lane->is_classic && found.envelope.version != 0)
             value->version = found.envelope.version;
-        value->pin = found.block;
-        value->reserved[0] = found.flags;
+        value->pin = slab != NULL ? (void *)slab : lane->block;
+        value->reserved[MC_VIEW_FLAGS] = found.flags;
+        value->reserved[MC_VIEW_IN_SLAB] = slab != NULL;
+        if (slab != NULL) mc_slab_pin(slab);
     } else {
-        jayi_block_release(&batch->backend->blocks, found.block);
+        jayi_block_release(&batch->backend->blocks, lane->block);
     }
+    lane->block = NULL;
     lane->awaits_end = (batch->marks[item] & MC_MARK_LAST) != 0;
     hear(batch, lane, status);
 }
 
-/* Takes what there is of a value. Whether it is whole, with its line end. */
+/* Takes the line end behind a value. Whether it is there. */
+static int take_line_end(const mc_batch *batch, mc_lane *lane, bool *ret_is_there) {
+    mc_inflow *in = &lane->in;
+    *ret_is_there = false;
+    while (in->end - in->begin < 2) {
+        size_t got = 0;
+        int status = fill(batch, lane, 2, &got);
+        if (status != JAY_OK || got == 0) return status;
+    }
+    if (memcmp(in->buffer + in->begin, "\r\n", 2) != 0) return garbled(lane);
+    in->begin += 2;
+    *ret_is_there = true;
+    return JAY_OK;
+}
+
+/* Takes what there is of a value that goes elsewhere. Whether it is whole, with its line end. */
 static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
     *ret_is_whole = false;
+    size_t whole = lane->reading == MC_READS_VALUE ? (size_t)lane->reply.value_size : lane->left;
     while (lane->left > 0) {
         size_t got = 0;
-        int status = jayi_link_read_now(lane->link, lane->to, lane->left, &got, &lane->error);
+        int status = jayi_mc_inflow_read(&lane->in, lane->to, lane->left, whole,
+                                         may_block(batch, lane), &got, &lane->error);
         if (status != JAY_OK || got == 0) return status;
         lane->to += got;
         lane->left -= got;
     }
-    jayi_link *link = lane->link;
-    while (link->in_end - link->in_begin < 2) {
-        size_t got = 0;
-        int status = jayi_link_fill_now(link, &got, &lane->error);
-        if (status != JAY_OK || got == 0) return status;
-    }
-    if (memcmp(link->in + link->in_begin, "\r\n", 2) != 0) return garbled(lane);
-    link->in_begin += 2;
-    *ret_is_whole = true;
+    int status = take_line_end(batch, lane, ret_is_whole);
+    if (status != JAY_OK || !*ret_is_whole) return status;
     if (lane->reading == MC_READS_GENERATION) {
         lane->current = jayi_mc_parse_generation(lane->digits, sizeof lane->digits);
         lane->awaits_generation = lane->is_classic;
         lane->has_digits = true;
     } else {
-        finish_value(batch, lane);
+        finish_value(batch, lane, NULL, lane->block);
     }
     lane->reading = MC_READS_LINES;
+    return JAY_OK;
+}
+
+/* Leaves a value where it is received. Whether it is whole, with its line end. */
+static int take_in_place(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
+    mc_inflow *in = &lane->in;
+    size_t size = (size_t)lane->reply.value_size;
+    *ret_is_whole = false;
+    while (in->end - in->begin < size + 2) {
+        size_t got = 0;
+        int status = fill(batch, lane, size + 2, &got);
+        if (status != JAY_OK || got == 0) return status;
+    }
+    char *data = in->buffer + in->begin;
+    if (memcmp(data + size, "\r\n", 2) != 0) return garbled(lane);
+    in->begin += size + 2;
+    *ret_is_whole = true;
+    lane->reading = MC_READS_LINES;
+    finish_value(batch, lane, in->slab, data);
     return JAY_OK;
 }
 
 static int begin_value(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
     if (reply->value_size > MC_VALUE_MAX) return garbled(lane);
     size_t size = (size_t)reply->value_size;
+    lane->reply = *reply;
+    lane->reading = MC_READS_IN_PLACE;
+    if (lane->in.slab != NULL && size <= MC_SLAB_VALUE_MAX) return JAY_OK;
     lane->block = jayi_block_acquire(&batch->backend->blocks, size + 1);
     if (lane->block == NULL)
         return jay_error_set(&lane->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
                              size);
-    lane->reply = *reply;
     lane->reading = MC_READS_VALUE;
     lane->to = lane->block;
     lane->left = size;
@@ -408,34 +481,60 @@ static bool is_over(const mc_lane *lane) {
            lane->reading == MC_READS_LINES && lane->part_begin == lane->part_end;
 }
 
+/* The usual case: the next key of a group has been found. The length of the line, or 0. */
+static int parse_next_value(const mc_batch *batch, const mc_lane *lane, jayi_mc_reply *ret_reply) {
+    const mc_inflow *in = &lane->in;
+    if (lane->is_classic || lane->awaits_generation || lane->awaits_end || lane->on_the_way == 0 ||
+        (batch->marks[lane->to_reply] & MC_MARK_TEXT) == 0)
+        return 0;
+    jay_bytes key = mc_item_key(batch, lane->to_reply);
+    return jayi_mc_parse_found(in->buffer + in->begin, in->end - in->begin, key.data, key.size,
+                               ret_reply);
+}
+
 /* Takes what there is; *ret_may_send: there is more, but first the window has room again. */
 static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send) {
-    jayi_link *link = lane->link;
+    mc_inflow *in = &lane->in;
     *ret_may_send = false;
     while (!is_over(lane)) {
         if (lane->reading != MC_READS_LINES) {
             bool is_whole;
-            int status = take_some(batch, lane, &is_whole);
+            int status = lane->reading == MC_READS_IN_PLACE ? take_in_place(batch, lane, &is_whole)
+                                                            : take_some(batch, lane, &is_whole);
             if (status != JAY_OK || !is_whole) return status;
             continue;
         }
         jayi_mc_reply reply;
-        int used = jayi_mc_parse(link->in + link->in_begin, link->in_end - link->in_begin, &reply);
+        int used = parse_next_value(batch, lane, &reply);
+        if (used > 0) {
+            in->begin += (size_t)used;
+            int status = begin_value(batch, lane, &reply);
+            if (status != JAY_OK) return status;
+            continue;
+        }
+        used = jayi_mc_parse(in->buffer + in->begin, in->end - in->begin, &reply);
         if (used < 0) return garbled(lane);
         if (used == 0) {
             size_t got = 0;
-            int status = jayi_link_fill_now(link, &got, &lane->error);
+            int status = fill(batch, lane, in->end - in->begin + 1, &got);
             if (status != JAY_OK || got == 0) return status;
             lane->has_heard = true;
             continue;
         }
-        link->in_begin += (size_t)used;
+        in->begin += (size_t)used;
         int status = take_line(batch, lane, &reply);
         if (status != JAY_OK) return status;
         *ret_may_send = lane->part_begin == lane->part_end && wants_to_send(batch, lane);
         if (*ret_may_send) return JAY_OK;
     }
     return JAY_OK;
+}
+
+/* How long replies have been, for the next batch. */
+static void note_size(const mc_batch *batch, mc_lane *lane) {
+    size_t a_key = bytes_a_key(lane);
+    if (a_key > MC_SLAB_MAX) a_key = MC_SLAB_MAX;
+    if (batch->kind == MC_GET) atomic_store(&lane->server->bytes_a_key, (uint32_t)a_key);
 }
 
 void jayi_mc_lane_move(const mc_batch *batch, mc_lane *lane) {
@@ -447,12 +546,9 @@ void jayi_mc_lane_move(const mc_batch *batch, mc_lane *lane) {
     } while (status == JAY_OK && may_send && lane->part_begin == lane->part_end);
     if (status != JAY_OK) {
         jayi_mc_lane_fail(batch, lane, status);
-    } else if (is_over(lane) && lane->link->in_begin == lane->link->in_end) {
-        jayi_link_release(lane->link, batch->deadline_ms - batch->backend->call_ms);
-        lane->link = NULL;
     } else if (is_over(lane)) {
-        /* More than was asked for: nobody may read it. */
-        jayi_link_discard(lane->link, JAY_E_PROTOCOL);
-        lane->link = NULL;
+        note_size(batch, lane);
+        /* When there is more than was asked for, nobody may read it. */
+        end_link(lane, lane->in.begin == lane->in.end ? JAY_OK : JAY_E_PROTOCOL);
     }
 }

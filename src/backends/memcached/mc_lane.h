@@ -11,6 +11,7 @@
 #ifndef JAYI_MC_LANE_H
 #define JAYI_MC_LANE_H
 
+#include "backends/memcached/mc_inflow.h"
 #include "backends/memcached/mc_state.h"
 
 #define MC_GROUP 100
@@ -32,9 +33,10 @@ typedef struct mc_batch {
     unsigned char *marks; /* of each item, enum mc_mark */
     char *scratch;        /* room for a key with its generation */
     int64_t deadline_ms;
+    bool is_single; /* all items are on one server */
 } mc_batch;
 
-enum mc_reading { MC_READS_LINES, MC_READS_GENERATION, MC_READS_VALUE, MC_READS_NOTHING };
+enum mc_reading { MC_READS_LINES, MC_READS_GENERATION, MC_READS_VALUE, MC_READS_IN_PLACE };
 
 typedef struct mc_lane {
     mc_server *server;
@@ -43,7 +45,11 @@ typedef struct mc_lane {
     uint32_t last;
     uint32_t to_send;  /* the next item to send ... */
     uint32_t to_reply; /* ... and to hear of */
+    size_t count;      /* its items ... */
+    size_t heard;      /* ... of which so many are heard of, with values of so many bytes */
+    size_t heard_bytes;
     size_t on_the_way;
+    mc_inflow in;
     struct iovec parts[4]; /* what is being sent */
     int part_begin, part_end;
     unsigned char header[MC_ENVELOPE_MAX];

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "backends/memcached/mc_inflow.h"
 #include "backends/memcached/mc_state.h"
 #include "os/real_clock.h"
 
@@ -19,12 +20,17 @@ int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
     ret_value->size = found.size;
     ret_value->version = found.version;
     ret_value->pin = found.block;
-    ret_value->reserved[0] = found.flags;
+    ret_value->reserved[MC_VIEW_IN_SLAB] = false;
+    ret_value->reserved[MC_VIEW_FLAGS] = found.flags;
     return JAY_OK;
 }
 
 void jayi_mc_release(jay_backend *backend, jay_value *value) {
-    jayi_block_release(&backend->blocks, value->pin);
+    if (value->reserved[MC_VIEW_IN_SLAB] != 0) {
+        jayi_mc_slab_unpin(&backend->blocks, value->pin);
+    } else {
+        jayi_block_release(&backend->blocks, value->pin);
+    }
 }
 
 /* An envelope must be read whole before it is known where the value is. */

@@ -37,7 +37,8 @@ enum mc_dialect { MC_META, MC_CLASSIC, MC_DIALECTS };
 
 typedef struct mc_server {
     jayi_pool pool;
-    _Atomic uint64_t generation; /* as last seen; 0: not yet */
+    _Atomic uint64_t generation;  /* as last seen; 0: not yet */
+    _Atomic uint32_t bytes_a_key; /* in the replies to the last batch of lookups */
 } mc_server;
 
 struct jay_backend {
@@ -184,6 +185,9 @@ int64_t jayi_mc_exptime_of_rest(int64_t rest_s);
 int64_t jayi_mc_ttl_of_rest(int64_t rest_s);
 
 /* ---- values ---- */
+
+/* What a view's `reserved` has. */
+enum { MC_VIEW_FLAGS, MC_VIEW_IN_SLAB };
 
 /* A value as it lies on the server, and where what was stored is in it. */
 typedef struct mc_found {
