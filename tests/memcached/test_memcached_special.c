@@ -223,7 +223,11 @@ static void certificates(void **state) {
     check_use("memcacheds://", server->address, options, JAY_OK);
     snprintf(options, sizeof options, "tls_ca=%s/ca.pem&tls_name=other.test", servers.dir);
     check_use("memcacheds://", server->address, options, JAY_E_AUTH);
-    check_use("memcached://", server->address, "", JAY_E_UNREACHABLE);
+    jay_error error = {.message = ""};
+    jay_cache *plain = open_cache("memcached://", server->address, "");
+    assert_int_equal(use(plain, &error), JAY_E_UNREACHABLE);
+    assert_non_null(strstr(error.message, "memcacheds:"));
+    jay_close(plain);
 }
 
 static void client_certificates(void **state) {

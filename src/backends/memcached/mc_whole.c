@@ -81,6 +81,15 @@ bool jayi_mc_login_is_good(const char *login) {
     return spaces == 1 && login[0] != ' ' && at - login <= MC_LOGIN_MAX;
 }
 
+/* Whoever hangs up at the first words may be something else. */
+static int refuse_hangup(const jayi_link *link, jay_error *error) {
+    char text[160];
+    return jay_error_set(error, JAY_E_UNREACHABLE, link->stream.sys_errno,
+                         "%s closed the connection at the first command; does it want TLS "
+                         "(memcacheds:), or is it a proxy (protocol=classic)?",
+                         jayi_address_text(link->pool->plan.address, text, sizeof text));
+}
+
 /*
  * Finds out what the server speaks. Whoever knows `mn` may have been made when the meta commands
  * were still changing, up to 1.6.9: its `ms` would take a value for commands.
@@ -88,6 +97,7 @@ bool jayi_mc_login_is_good(const char *login) {
 static int find_dialect(jayi_link *link, int64_t deadline_ms, jay_error *error) {
     jayi_mc_reply reply;
     int status = ask(link, "mn\r\nversion\r\n", 13, deadline_ms, &reply, error);
+    if (status == JAY_E_UNREACHABLE) return refuse_hangup(link, error);
     if (status != JAY_OK) return status;
     if (reply.code != JAYI_MC_MN && reply.code != JAYI_MC_ERROR)
         return jayi_mc_refused(&reply, error);
