@@ -252,7 +252,7 @@ static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, ch
         jay_value *value = &batch->values[item];
         value->data = found.data;
         value->size = found.size;
-        value->version = found.cas;
+        value->version = found.cas ^ batch->backend->version_mark;
         value->pin = slab != NULL ? (void *)slab : lane->block;
         value->reserved[MC_VIEW_FLAGS] = found.flags;
         value->reserved[MC_VIEW_IN_SLAB] = slab != NULL;
