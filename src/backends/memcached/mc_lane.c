@@ -273,6 +273,7 @@ static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, ch
         value->version = found.cas;
         if (lane->is_classic && found.envelope.version != 0)
             value->version = found.envelope.version;
+        value->version ^= batch->backend->version_mark;
         value->pin = slab != NULL ? (void *)slab : lane->block;
         value->reserved[MC_VIEW_FLAGS] = found.flags;
         value->reserved[MC_VIEW_IN_SLAB] = slab != NULL;
