@@ -78,10 +78,10 @@ int jayi_mc_write_copies(jay_backend *backend, const jay_write *write, int statu
     return status;
 }
 
-/* What two deletions come to: a failure if there was one, JAY_OK if there was something. */
-static int join_deletions(int one, int other) {
-    if (one < 0) return one;
-    return other < 0 || other == JAY_OK ? other : one;
+/* What two deletions come to: a failure if there was one, else what the first has found, so that of
+ * several callers one has deleted it. */
+static int join_deletions(int first, int other) {
+    return first >= 0 && other < 0 ? other : first;
 }
 
 int jayi_mc_erase_copies(jay_backend *backend, const void *key, size_t key_size, int status,
