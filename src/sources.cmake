@@ -36,6 +36,7 @@ set(JAYCACHE_SOURCES
     backends/memcached/mc_lane.c
     backends/memcached/mc_ops.c
     backends/memcached/mc_parts.c
+    backends/memcached/mc_replicas.c
     backends/memcached/mc_ring.c
     backends/memcached/mc_values.c
     backends/memcached/mc_whole.c

@@ -302,6 +302,39 @@ int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply) {
     return (int)(newline + 1 - data);
 }
 
+/* Reads up to `most` digits, which cannot overflow, with what must follow. The place behind it. */
+static const char *take_digits(const char *at, size_t most, char end, uint64_t *ret_number) {
+    const char *last = at + most, *begin = at;
+    uint64_t number = 0, digit;
+    for (; (digit = (uint64_t)(unsigned char)*at - '0') <= 9 && at < last; at++)
+        number = number * 10 + digit;
+    *ret_number = number;
+    return at > begin && *at == end ? at + 1 : NULL;
+}
+
+int jayi_mc_parse_found(const char *data, size_t size, const void *key, size_t key_size,
+                        jayi_mc_reply *ret_reply) {
+    enum { FLAGS = 9, BYTES = 9, CAS = 19, ENDS = 4 };
+    size_t before = 6 + key_size + 1;
+    if (size < before + FLAGS + BYTES + CAS + ENDS || memcmp(data, "VALUE ", 6) != 0 ||
+        memcmp(data + 6, key, key_size) != 0 || data[before - 1] != ' ')
+        return 0;
+    uint64_t flags, bytes, cas;
+    const char *at = take_digits(data + before, FLAGS, ' ', &flags);
+    if (at != NULL) at = take_digits(at, BYTES, ' ', &bytes);
+    if (at != NULL) at = take_digits(at, CAS, '\r', &cas);
+    if (at == NULL || *at != '\n') return 0;
+    *ret_reply = (jayi_mc_reply){.code = JAYI_MC_VALUE,
+                                 .has_value = true,
+                                 .value_size = bytes,
+                                 .flags = (uint32_t)flags,
+                                 .cas = cas,
+                                 .ttl_s = -1,
+                                 .text = data + 6,
+                                 .text_size = key_size};
+    return (int)(at + 1 - data);
+}
+
 int64_t jayi_mc_measure(const char *data, size_t size) {
     jayi_mc_reply reply;
     int used = jayi_mc_parse(data, size, &reply);

@@ -128,6 +128,11 @@ typedef struct jayi_mc_reply {
  */
 int jayi_mc_parse(const char *data, size_t size, jayi_mc_reply *ret_reply);
 
+/* The same for the usual reply to `gets` only, the VALUE of this key; 0: it is another, or not
+ * there whole. */
+int jayi_mc_parse_found(const char *data, size_t size, const void *key, size_t key_size,
+                        jayi_mc_reply *ret_reply);
+
 /* The length of the whole reply at the front of some bytes, of which not all may have arrived; 0
  * when that is not known yet, -1 when it is no reply. */
 int64_t jayi_mc_measure(const char *data, size_t size);

@@ -108,36 +108,29 @@ static int parse_number(const char *data, size_t size, jayi_mc_reply *ret_reply)
     return (int)at + 2;
 }
 
-/* Says a reply in the terms of meta commands. False: it is the reply to one. */
+/* What replies to classic commands are in the terms of meta commands; there are no others. */
+static const struct meaning {
+    enum jayi_mc_code classic, meta;
+} meanings[] = {{JAYI_MC_VALUE, JAYI_MC_VA},
+                {JAYI_MC_END, JAYI_MC_EN},
+                {JAYI_MC_STORED, JAYI_MC_HD},
+                {JAYI_MC_NOT_STORED, JAYI_MC_NS},
+                {JAYI_MC_EXISTS, JAYI_MC_EX},
+                {JAYI_MC_NOT_FOUND, JAYI_MC_NF},
+                {JAYI_MC_DELETED, JAYI_MC_HD},
+                {JAYI_MC_ERROR, JAYI_MC_ERROR},
+                {JAYI_MC_CLIENT_ERROR, JAYI_MC_CLIENT_ERROR},
+                {JAYI_MC_SERVER_ERROR, JAYI_MC_SERVER_ERROR}};
+
+/* False: it is no reply to a classic command. */
 static bool translate(jayi_mc_reply *reply) {
-    switch (reply->code) {
-    case JAYI_MC_STORED:
-    case JAYI_MC_DELETED:
-        reply->code = JAYI_MC_HD;
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].classic != reply->code) continue;
+        reply->code = meanings[i].meta;
+        reply->has_end = reply->has_value;
         return true;
-    case JAYI_MC_NOT_STORED:
-        reply->code = JAYI_MC_NS;
-        return true;
-    case JAYI_MC_EXISTS:
-        reply->code = JAYI_MC_EX;
-        return true;
-    case JAYI_MC_NOT_FOUND:
-        reply->code = JAYI_MC_NF;
-        return true;
-    case JAYI_MC_END:
-        reply->code = JAYI_MC_EN;
-        return true;
-    case JAYI_MC_VALUE:
-        reply->code = JAYI_MC_VA;
-        reply->has_end = true;
-        return true;
-    case JAYI_MC_ERROR:
-    case JAYI_MC_CLIENT_ERROR:
-    case JAYI_MC_SERVER_ERROR:
-        return true;
-    default:
-        return false;
     }
+    return false;
 }
 
 int jayi_mc_text_parse(const char *data, size_t size, const jayi_mc_key *key,

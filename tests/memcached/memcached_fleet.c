@@ -29,7 +29,7 @@ static void die(int status, const char *what) {
     exit(status);
 }
 
-static void pause_shortly(void) {
+void fleet_pause(void) {
     struct timespec time = {.tv_nsec = 10000000};
     nanosleep(&time, NULL);
 }
@@ -154,7 +154,7 @@ static void launch(fleet *f, fleet_server *server) {
         if (!server->is_unix && server->port == 0) server->port = read_port(port_file);
         if ((server->is_unix || server->port != 0) && accepts(server)) break;
         if (waitpid(server->pid, NULL, WNOHANG) == server->pid) die(1, "a server ended at once");
-        pause_shortly();
+        fleet_pause();
         if (i + 1 == WAIT_ROUNDS) die(1, "a server does not accept connections");
     }
     if (!server->is_unix)

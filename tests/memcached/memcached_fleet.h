@@ -49,6 +49,9 @@ void fleet_kill(fleet_server *server);
 void fleet_stop(fleet_server *server);     /* SIGSTOP */
 void fleet_continue(fleet_server *server); /* SIGCONT */
 
+/* Waits 10 ms. */
+void fleet_pause(void);
+
 /* "a,b,c" of all servers. */
 void fleet_addresses(const fleet *f, char *text, size_t capacity);
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -76,15 +75,10 @@ static int look_up(jay_cache *cache, const char *key, bool is_batch) {
     return status;
 }
 
-static void pause_shortly(void) {
-    const struct timespec time = {.tv_nsec = 10000000};
-    nanosleep(&time, NULL);
-}
-
 static void await_recovery(jay_cache *cache, const char *key) {
     for (int i = 0; i < RECOVERY_ROUNDS; i++) {
         if (put(cache, key) == JAY_OK && look_up(cache, key, false) == JAY_OK) return;
-        pause_shortly();
+        fleet_pause();
     }
     fail_msg("'%s' cannot be stored and found again", key);
 }
@@ -315,7 +309,7 @@ static void storm_of_threads(void **state) {
             fleet_restart(&servers, server);
         } else {
             fleet_stop(server);
-            for (int j = 0; j < 8; j++) pause_shortly();
+            for (int j = 0; j < 8; j++) fleet_pause();
             fleet_continue(server);
         }
     }

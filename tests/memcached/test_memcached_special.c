@@ -223,7 +223,11 @@ static void certificates(void **state) {
     check_use("memcacheds://", server->address, options, JAY_OK);
     snprintf(options, sizeof options, "tls_ca=%s/ca.pem&tls_name=other.test", servers.dir);
     check_use("memcacheds://", server->address, options, JAY_E_AUTH);
-    check_use("memcached://", server->address, "", JAY_E_UNREACHABLE);
+    jay_error error = {.message = ""};
+    jay_cache *plain = open_cache("memcached://", server->address, "");
+    assert_int_equal(use(plain, &error), JAY_E_UNREACHABLE);
+    assert_non_null(strstr(error.message, "memcacheds:"));
+    jay_close(plain);
 }
 
 static void client_certificates(void **state) {
@@ -245,6 +249,29 @@ static void plain_server_for_tls(void **state) {
     (void)state;
     fleet_server *server = fleet_start(&servers, false);
     check_use("memcacheds://", server->address, "tls_verify=no&deadline=500ms", JAY_E_UNREACHABLE);
+}
+
+/* A server that wants SASL speaks no text: it is told from others at once, not at the deadline. */
+static void sasl_server(void **state) {
+    (void)state;
+    static char mechanisms[80];
+    setenv("SASL_CONF_PATH", servers.dir, 1);
+    snprintf(mechanisms, sizeof mechanisms, "%s/memcached.conf", servers.dir);
+    FILE *file = fopen(mechanisms, "we");
+    assert_non_null(file);
+    assert_true(fputs("mech_list: plain\n", file) >= 0 && fclose(file) == 0);
+    fleet_add_option(&servers, "-S");
+    fleet_server *server = fleet_start(&servers, true);
+    static const char *const logins[] = {"memcached://", "memcached://a:b@"};
+    for (size_t i = 0; i < 2; i++) {
+        jay_error error;
+        jay_cache *cache =
+            open_cache(logins[i], server->address, "deadline=60s&connect_deadline=60s");
+        assert_int_equal(use(cache, &error), JAY_E_UNREACHABLE);
+        assert_non_null(strstr(error.message, "SASL"));
+        jay_close(cache);
+    }
+    unsetenv("SASL_CONF_PATH");
 }
 
 /* ---- values in parts ---- */
@@ -531,6 +558,7 @@ int main(void) {
         TEST(parts),           TEST(injection),         TEST(plain_server_for_tls),
         TEST(flags_of_others), TEST(damaged_envelopes), TEST(clear_is_seen_by_others),
         TEST(flags_of_ours),   TEST(dialler),           TEST(login_function),
+        TEST(sasl_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

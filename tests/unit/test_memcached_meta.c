@@ -155,6 +155,42 @@ static void replies(void **state) {
     check_reply("SERVER_ERROR out of memory\r\n", JAYI_MC_SERVER_ERROR, 0, 0, 0, -1);
 }
 
+/* The short way takes the VALUE of its key alone, with all of its numbers, and never too early. */
+static void found_values(void **state) {
+    (void)state;
+    static const char rest[] = "0123456789012345678901234567890123456789";
+    static const struct {
+        const char *line;
+        bool is_it;
+    } lines[] = {{"VALUE key 0 1024 77\r\n", true},
+                 {"VALUE key 999999999 999999999 9999999999999999999\r\n", true},
+                 {"VALUE key 4294967295 1 18446744073709551615\r\n", false},
+                 {"VALUE key 0 1024\r\n", false},
+                 {"VALUE key 0 1024 \r\n", false},
+                 {"VALUE key 0  1024 7\r\n", false},
+                 {"VALUE key 0 1024 7\n\r", false},
+                 {"VALUE key 0 -1 7\r\n", false},
+                 {"VALUE kez 0 1 7\r\n", false},
+                 {"VALUE keyy 0 1 7\r\n", false},
+                 {"VA 1 key 0 1 7\r\n", false}};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char data[160];
+        jayi_mc_reply reply, slow;
+        int size = (int)strlen(lines[i].line);
+        snprintf(data, sizeof data, "%s%s", lines[i].line, rest);
+        int used = jayi_mc_parse_found(data, strlen(data), "key", 3, &reply);
+        assert_int_equal(used, lines[i].is_it ? size : 0);
+        if (used == 0) continue;
+        assert_int_equal(jayi_mc_parse(data, strlen(data), &slow), size);
+        assert_int_equal(reply.code, slow.code);
+        assert_int_equal(reply.flags, slow.flags);
+        assert_int_equal(reply.value_size, slow.value_size);
+        assert_true(reply.cas == slow.cas && reply.has_value);
+        for (int cut = 0; cut < size; cut++)
+            assert_int_equal(jayi_mc_parse_found(data, (size_t)cut, "key", 3, &reply), 0);
+    }
+}
+
 static void garbage(void **state) {
     (void)state;
     static const char *const lines[] = {"\r\n",
@@ -213,7 +249,7 @@ int main(void) {
         cmocka_unit_test(measures_replies), cmocka_unit_test(keys_are_one_word),
         cmocka_unit_test(keys_differ),      cmocka_unit_test(base64_is_the_standard),
         cmocka_unit_test(commands),         cmocka_unit_test(replies),
-        cmocka_unit_test(garbage),
+        cmocka_unit_test(found_values),     cmocka_unit_test(garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,8 +225,8 @@ static bool run_batch(mc_batch *batch, workspace *space, jay_error *error) {
 
 /* ---- the table's functions ---- */
 
-void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
-                      jay_value *ret_values, int *statuses, jay_error *error) {
+void jayi_mc_get_many_at(jay_backend *backend, const jay_bytes *keys, size_t count,
+                         jay_value *ret_values, int *statuses, jay_error *error) {
     mc_batch batch = {.backend = backend,
                       .kind = MC_GET,
                       .keys = keys,
@@ -239,9 +239,16 @@ void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
         /* Values in parts take further round trips. */
         if ((batch.marks[i] & MC_MARK_ALONE) != 0)
             statuses[i] = jayi_mc_get(backend, keys[i].data, keys[i].size, &ret_values[i], error);
-        statuses[i] = mc_read_status(backend, statuses[i]);
     }
     jayi_free(&backend->allocator, space.memory);
+}
+
+void jayi_mc_get_many(jay_backend *backend, const jay_bytes *keys, size_t count,
+                      jay_value *ret_values, int *statuses, jay_error *error) {
+    jayi_mc_get_many_at(backend, keys, count, ret_values, statuses, error);
+    if (backend->next_place != NULL)
+        jayi_mc_get_many_elsewhere(backend, keys, count, ret_values, statuses, error);
+    for (size_t i = 0; i < count; i++) statuses[i] = mc_read_status(backend, statuses[i]);
 }
 
 /* Whether a pair can go into a batch: hashed keys and values in parts go alone. */
@@ -266,14 +273,14 @@ static void set_each(jay_backend *backend, const jay_pair *pairs, const uint32_t
                            .ttl_ms = pairs[i].ttl_ms,
                            .flags = flags != NULL ? flags[i] : 0};
         jay_error once;
-        statuses[i] = jayi_mc_write(backend, &write, &once);
+        statuses[i] = jayi_mc_write_at(backend, &write, &once);
         if (statuses[i] < 0 && !has_failed) *error = once;
         has_failed |= statuses[i] < 0;
     }
 }
 
-void jayi_mc_set_many_flags(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
-                            size_t count, int *statuses, jay_error *error) {
+void jayi_mc_set_many_at(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                         size_t count, int *statuses, jay_error *error) {
     for (size_t i = 0; i < count; i++) {
         /* In the order of the keys, for the sake of those that come twice. */
         uint32_t own = flags != NULL ? flags[i] : 0;
@@ -292,15 +299,33 @@ void jayi_mc_set_many_flags(jay_backend *backend, const jay_pair *pairs, const u
     if (run_batch(&batch, &space, error)) jayi_free(&backend->allocator, space.memory);
 }
 
+void jayi_mc_set_many_flags(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                            size_t count, int *statuses, jay_error *error) {
+    if (backend->next_place != NULL) {
+        jayi_mc_set_many_copies(backend, pairs, flags, count, statuses, error);
+    } else {
+        jayi_mc_set_many_at(backend, pairs, flags, count, statuses, error);
+    }
+}
+
 void jayi_mc_set_many(jay_backend *backend, const jay_pair *pairs, size_t count, int *statuses,
                       jay_error *error) {
     jayi_mc_set_many_flags(backend, pairs, NULL, count, statuses, error);
 }
 
-void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
-                         jay_error *error) {
+void jayi_mc_delete_many_at(jay_backend *backend, const jay_bytes *keys, size_t count,
+                            int *statuses, jay_error *error) {
     mc_batch batch = {
         .backend = backend, .kind = MC_DELETE, .keys = keys, .statuses = statuses, .count = count};
     workspace space;
     if (run_batch(&batch, &space, error)) jayi_free(&backend->allocator, space.memory);
+}
+
+void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t count, int *statuses,
+                         jay_error *error) {
+    if (backend->next_place != NULL) {
+        jayi_mc_delete_many_copies(backend, keys, count, statuses, error);
+    } else {
+        jayi_mc_delete_many_at(backend, keys, count, statuses, error);
+    }
 }

@@ -67,7 +67,8 @@ static void set_generation(mc_call *call, uint64_t generation) {
 mc_server *jayi_mc_server_of(jay_backend *backend, const void *key, size_t key_size,
                              int64_t now_ms) {
     if (backend->server_count == 1) return backend->servers;
-    mc_server *first = &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, 0)];
+    mc_server *first =
+        &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, backend->place)];
     if (!backend->fails_over || !jayi_pool_is_out(&first->pool, now_ms)) return first;
     for (size_t skip = 1; skip < backend->server_count; skip++) {
         mc_server *next = &backend->servers[jayi_mc_ring_find(&backend->ring, key, key_size, skip)];

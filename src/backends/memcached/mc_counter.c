@@ -156,8 +156,8 @@ static int begin_anew(mc_call *call, const mc_found *found, int64_t delta, int64
     return status == JAY_MISS ? JAY_CHANGED : status;
 }
 
-int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
-                int64_t ttl_ms, int64_t *ret_number, jay_error *error) {
+int jayi_mc_inc_at(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                   int64_t ttl_ms, int64_t *ret_number, jay_error *error) {
     mc_call call;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
     if (status != JAY_OK) return status;
@@ -176,4 +176,11 @@ int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t 
     if (status == JAY_CHANGED)
         status = jay_error_set(error, JAY_E_BUSY, 0, "the counter kept changing");
     return jayi_mc_end(&call, status);
+}
+
+int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                int64_t ttl_ms, int64_t *ret_number, jay_error *error) {
+    int status = jayi_mc_inc_at(backend, key, key_size, delta, ttl_ms, ret_number, error);
+    if (backend->next_place == NULL) return status;
+    return jayi_mc_inc_copies(backend, key, key_size, delta, ttl_ms, ret_number, status, error);
 }

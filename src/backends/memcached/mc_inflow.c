@@ -97,8 +97,8 @@ int jayi_mc_inflow_fill(mc_inflow *in, size_t whole, size_t expected, bool may_b
     jayi_stream *stream = &in->link->stream;
     char *to = in->buffer + in->end;
     size_t room = in->size - in->end;
-    ssize_t got = may_block ? jayi_stream_read_first(stream, to, room)
-                            : jayi_stream_read(stream, to, room);
+    ssize_t got =
+        may_block ? jayi_stream_read_first(stream, to, room) : jayi_stream_read(stream, to, room);
     if (got == JAYI_IO_FAILED) return jayi_link_failed(in->link, error);
     in->end += (size_t)got;
     *ret_got = (size_t)got;

@@ -273,6 +273,7 @@ static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, ch
         value->version = found.cas;
         if (lane->is_classic && found.envelope.version != 0)
             value->version = found.envelope.version;
+        value->version ^= batch->backend->version_mark;
         value->pin = slab != NULL ? (void *)slab : lane->block;
         value->reserved[MC_VIEW_FLAGS] = found.flags;
         value->reserved[MC_VIEW_IN_SLAB] = slab != NULL;
@@ -392,33 +393,41 @@ static int take_generation(mc_lane *lane, const jayi_mc_reply *reply) {
     return JAY_OK;
 }
 
-/* Whether a VALUE is that of the next item to hear of. */
-static bool is_of_next(const mc_batch *batch, const mc_lane *lane, const jayi_mc_reply *reply) {
-    jay_bytes key = mc_item_key(batch, lane->to_reply);
+/* Whether a VALUE is that of an item. */
+static bool is_of_item(const mc_batch *batch, const mc_lane *lane, uint32_t item,
+                       const jayi_mc_reply *reply) {
     if (lane->is_classic) {
-        jayi_mc_key wired;
-        jay_bytes raw = jayi_mc_item_raw(batch, lane, lane->to_reply);
-        jayi_mc_text_key_encode(raw.data, raw.size, &wired);
-        return wired.size == reply->text_size && memcmp(wired.text, reply->text, wired.size) == 0;
+        jayi_mc_key key;
+        jay_bytes raw = jayi_mc_item_raw(batch, lane, item);
+        jayi_mc_text_key_encode(raw.data, raw.size, &key);
+        return key.size == reply->text_size && memcmp(key.text, reply->text, key.size) == 0;
     }
+    jay_bytes key = mc_item_key(batch, item);
     return key.size == reply->text_size && memcmp(key.data, reply->text, key.size) == 0;
 }
 
 /* A line in answer to `gets`: VALUE for a key of the group, which those before it are not, or END.
  */
 static int take_group_line(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply *reply) {
-    bool is_end = reply->code == JAYI_MC_END;
+    bool is_end = reply->code == JAYI_MC_END, is_last;
     if (!is_end && reply->code != JAYI_MC_VALUE) return jayi_mc_refused(reply, &lane->error);
     if (lane->awaits_end) {
         lane->awaits_end = false;
         return is_end ? JAY_OK : garbled(lane);
     }
-    for (;;) {
-        bool is_last = (batch->marks[lane->to_reply] & MC_MARK_LAST) != 0;
-        if (!is_end && is_of_next(batch, lane, reply)) return begin_value(batch, lane, reply);
-        hear(batch, lane, JAY_MISS);
-        if (is_last) return is_end ? JAY_OK : garbled(lane);
+    uint32_t item = lane->to_reply;
+    while (!is_end && !is_of_item(batch, lane, item, reply)) {
+        /* After a value that nobody asked for, none is known to be missing either. */
+        if ((batch->marks[item] & MC_MARK_LAST) != 0) return garbled(lane);
+        item = batch->next[item];
     }
+    while (!is_end && lane->to_reply != item) hear(batch, lane, JAY_MISS);
+    if (!is_end) return begin_value(batch, lane, reply);
+    do {
+        is_last = (batch->marks[lane->to_reply] & MC_MARK_LAST) != 0;
+        hear(batch, lane, JAY_MISS);
+    } while (!is_last);
+    return JAY_OK;
 }
 
 /* What a classic server says of a set or a delete. */
@@ -473,6 +482,17 @@ static bool is_over(const mc_lane *lane) {
            lane->reading == MC_READS_LINES && lane->part_begin == lane->part_end;
 }
 
+/* The usual case: the next key of a group has been found. The length of the line, or 0. */
+static int parse_next_value(const mc_batch *batch, const mc_lane *lane, jayi_mc_reply *ret_reply) {
+    const mc_inflow *in = &lane->in;
+    if (lane->is_classic || lane->awaits_generation || lane->awaits_end || lane->on_the_way == 0 ||
+        (batch->marks[lane->to_reply] & MC_MARK_TEXT) == 0)
+        return 0;
+    jay_bytes key = mc_item_key(batch, lane->to_reply);
+    return jayi_mc_parse_found(in->buffer + in->begin, in->end - in->begin, key.data, key.size,
+                               ret_reply);
+}
+
 /* Takes what there is; *ret_may_send: there is more, but first the window has room again. */
 static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send) {
     mc_inflow *in = &lane->in;
@@ -486,7 +506,14 @@ static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send
             continue;
         }
         jayi_mc_reply reply;
-        int used = jayi_mc_parse(in->buffer + in->begin, in->end - in->begin, &reply);
+        int used = parse_next_value(batch, lane, &reply);
+        if (used > 0) {
+            in->begin += (size_t)used;
+            int status = begin_value(batch, lane, &reply);
+            if (status != JAY_OK) return status;
+            continue;
+        }
+        used = jayi_mc_parse(in->buffer + in->begin, in->end - in->begin, &reply);
         if (used < 0) return garbled(lane);
         if (used == 0) {
             size_t got = 0;

@@ -45,8 +45,8 @@ typedef struct mc_lane {
     uint32_t last;
     uint32_t to_send;  /* the next item to send ... */
     uint32_t to_reply; /* ... and to hear of */
-    size_t count; /* its items ... */
-    size_t heard; /* ... of which so many are heard of, with values of so many bytes */
+    size_t count;      /* its items ... */
+    size_t heard;      /* ... of which so many are heard of, with values of so many bytes */
     size_t heard_bytes;
     size_t on_the_way;
     mc_inflow in;

@@ -13,12 +13,15 @@ int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
                 jay_error *error) {
     mc_call call;
     mc_found found = {0};
-    int status = jayi_mc_begin(&call, backend, key, key_size, error);
-    if (status == JAY_OK) status = jayi_mc_end(&call, jayi_mc_find(&call, " v f c", &found));
+    int status;
+    do {
+        status = jayi_mc_begin(&call, backend, key, key_size, error);
+        if (status == JAY_OK) status = jayi_mc_end(&call, jayi_mc_find(&call, " v f c", &found));
+    } while (mc_goes_on(&backend, status));
     if (status != JAY_OK) return mc_read_status(backend, status);
     ret_value->data = found.data;
     ret_value->size = found.size;
-    ret_value->version = found.version;
+    ret_value->version = found.version ^ backend->version_mark;
     ret_value->pin = found.block;
     ret_value->reserved[MC_VIEW_IN_SLAB] = false;
     ret_value->reserved[MC_VIEW_FLAGS] = found.flags;
@@ -68,14 +71,16 @@ static int get_bare(mc_call *call, void *buffer, size_t capacity, size_t *ret_si
 int jayi_mc_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,
                      size_t capacity, size_t *ret_size, jay_error *error) {
     mc_call call;
-    int status = jayi_mc_begin(&call, backend, key, key_size, error);
-    if (status == JAY_OK) {
+    int status;
+    do {
+        status = jayi_mc_begin(&call, backend, key, key_size, error);
+        if (status != JAY_OK) continue;
         /* On classic servers most values have an envelope. */
         bool is_likely = call.key.is_hashed || call.is_classic;
         status = is_likely ? get_enveloped(&call, buffer, capacity, ret_size)
                            : get_bare(&call, buffer, capacity, ret_size);
         status = jayi_mc_end(&call, status);
-    }
+    } while (mc_goes_on(&backend, status));
     return mc_read_status(backend, status);
 }
 
@@ -87,13 +92,28 @@ static int look(mc_call *call, const mc_command *command, jayi_mc_reply *ret_rep
     return ret_reply->code == JAYI_MC_HD ? JAY_OK : jayi_mc_refused(ret_reply, call->error);
 }
 
+/* Whether there is a value that belongs to the key. */
+static int look_inside(mc_call *call) {
+    mc_found found = {0};
+    int status = jayi_mc_find(call, " v f", &found);
+    if (status == JAY_OK) jayi_block_release(&call->backend->blocks, found.block);
+    return status;
+}
+
 int jayi_mc_has(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     mc_call call;
     /* Before 1.6.18 servers want some flag. */
     mc_command command = {.kind = MC_GET, .flags = " f"};
     jayi_mc_reply reply;
-    int status = jayi_mc_begin(&call, backend, key, key_size, error);
-    if (status == JAY_OK) status = jayi_mc_end(&call, look(&call, &command, &reply));
+    int status;
+    do {
+        status = jayi_mc_begin(&call, backend, key, key_size, error);
+        if (status != JAY_OK) continue;
+        /* What a classic server moves all the same can be looked at, too. */
+        bool looks_inside = call.is_classic && call.key.is_hashed;
+        status = looks_inside ? look_inside(&call) : look(&call, &command, &reply);
+        status = jayi_mc_end(&call, status);
+    } while (mc_goes_on(&backend, status));
     return mc_read_status(backend, status);
 }
 
@@ -132,15 +152,19 @@ int jayi_mc_ttl(jay_backend *backend, const void *key, size_t key_size, int64_t 
     mc_call call;
     mc_command command = {.kind = MC_GET, .flags = " t f"};
     jayi_mc_reply reply;
-    int status = jayi_mc_begin(&call, backend, key, key_size, error);
-    if (status != JAY_OK) return mc_read_status(backend, status);
-    if (call.is_classic) {
-        status = find_classic_ttl(&call, ret_ttl_ms);
-    } else {
-        status = look(&call, &command, &reply);
-        if (status == JAY_OK) status = find_ttl(&call, &reply, ret_ttl_ms);
-    }
-    return mc_read_status(backend, jayi_mc_end(&call, status));
+    int status;
+    do {
+        status = jayi_mc_begin(&call, backend, key, key_size, error);
+        if (status != JAY_OK) continue;
+        if (call.is_classic) {
+            status = find_classic_ttl(&call, ret_ttl_ms);
+        } else {
+            status = look(&call, &command, &reply);
+            if (status == JAY_OK) status = find_ttl(&call, &reply, ret_ttl_ms);
+        }
+        status = jayi_mc_end(&call, status);
+    } while (mc_goes_on(&backend, status));
+    return mc_read_status(backend, status);
 }
 
 /* ---- writing ---- */
@@ -210,7 +234,7 @@ static int write_version(mc_call *call, const jay_write *write) {
     return jay_error_set(call->error, JAY_E_BUSY, 0, "the entry kept being touched");
 }
 
-int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error) {
+int jayi_mc_write_at(jay_backend *backend, const jay_write *write, jay_error *error) {
     if (write->value_size > MC_VALUE_MAX)
         return jay_error_set(error, JAY_E_TOO_BIG, 0, "a value of %zu bytes is over 1 GiB",
                              write->value_size);
@@ -222,15 +246,29 @@ int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error
     mc_call call;
     int status = jayi_mc_begin(&call, backend, write->key, write->key_size, error);
     if (status != JAY_OK) return status;
-    status = write_once(&call, write);
-    if (status == JAY_CHANGED && call.is_classic) status = write_version(&call, write);
+    jay_write own = *write;
+    own.version ^= backend->version_mark;
+    status = write_once(&call, &own);
+    if (status == JAY_CHANGED && call.is_classic) status = write_version(&call, &own);
     return jayi_mc_end(&call, status);
 }
 
-int jayi_mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
+int jayi_mc_write(jay_backend *backend, const jay_write *write, jay_error *error) {
+    int status = jayi_mc_write_at(backend, write, error);
+    if (backend->next_place == NULL) return status;
+    return jayi_mc_write_copies(backend, write, status, error);
+}
+
+int jayi_mc_erase_at(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
     mc_call call;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
     return status == JAY_OK ? jayi_mc_end(&call, erase_version(&call, 0, true)) : status;
+}
+
+int jayi_mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_error *error) {
+    int status = jayi_mc_erase_at(backend, key, key_size, error);
+    if (backend->next_place == NULL) return status;
+    return jayi_mc_erase_copies(backend, key, key_size, status, error);
 }
 
 /* ---- touch ---- */
@@ -271,10 +309,17 @@ static int touch_entry(mc_call *call, int64_t ttl_ms) {
     return touch_by_cas(call, ttl_ms, false);
 }
 
-int jayi_mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
-                  jay_error *error) {
-    if (ttl_ms == JAY_TTL_EXPIRED) return jayi_mc_erase(backend, key, key_size, error);
+int jayi_mc_touch_at(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                     jay_error *error) {
     mc_call call;
     int status = jayi_mc_begin(&call, backend, key, key_size, error);
     return status == JAY_OK ? jayi_mc_end(&call, touch_entry(&call, ttl_ms)) : status;
+}
+
+int jayi_mc_touch(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                  jay_error *error) {
+    if (ttl_ms == JAY_TTL_EXPIRED) return jayi_mc_erase(backend, key, key_size, error);
+    int status = jayi_mc_touch_at(backend, key, key_size, ttl_ms, error);
+    if (backend->next_place == NULL) return status;
+    return jayi_mc_touch_copies(backend, key, key_size, ttl_ms, status, error);
 }

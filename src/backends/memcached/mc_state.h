@@ -62,6 +62,11 @@ struct jay_backend {
     size_t item_max; /* what fits one item; larger values go in parts; 0: are refused */
     bool fails_over;
     int64_t call_ms;
+    /* With replicas=N there are N + 1 of these, which share their servers: one for each place of a
+     * key on the circle (mc_replicas.c). */
+    size_t place;
+    struct jay_backend *next_place; /* NULL: this is the last one */
+    uint64_t version_mark;          /* of the place, in versions of its entries */
 };
 
 /* ---- a call ---- */
@@ -271,14 +276,61 @@ void jayi_mc_delete_many(jay_backend *backend, const jay_bytes *keys, size_t cou
 int jayi_mc_inc(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
                 int64_t ttl_ms, int64_t *ret_number, jay_error *error);
 
+/* mc_replicas.c */
+
+/* Makes the further places of a backend whose servers are ready. */
+int jayi_mc_make_places(jay_backend *backend, size_t replicas, jay_error *error);
+void jayi_mc_free_places(jay_backend *backend);
+
+/* Each does at the further places what has been done at the first one, or could not be, which came
+ * to `status`, and returns what it all comes to. */
+int jayi_mc_write_copies(jay_backend *backend, const jay_write *write, int status,
+                         jay_error *error);
+int jayi_mc_erase_copies(jay_backend *backend, const void *key, size_t key_size, int status,
+                         jay_error *error);
+int jayi_mc_touch_copies(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                         int status, jay_error *error);
+int jayi_mc_inc_copies(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                       int64_t ttl_ms, int64_t *ret_number, int status, jay_error *error);
+void jayi_mc_get_many_elsewhere(jay_backend *backend, const jay_bytes *keys, size_t count,
+                                jay_value *ret_values, int *statuses, jay_error *error);
+void jayi_mc_set_many_copies(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                             size_t count, int *statuses, jay_error *error);
+void jayi_mc_delete_many_copies(jay_backend *backend, const jay_bytes *keys, size_t count,
+                                int *statuses, jay_error *error);
+
+/* What those are made of: the same on the servers of one place. */
+int jayi_mc_write_at(jay_backend *backend, const jay_write *write, jay_error *error);
+int jayi_mc_erase_at(jay_backend *backend, const void *key, size_t key_size, jay_error *error);
+int jayi_mc_touch_at(jay_backend *backend, const void *key, size_t key_size, int64_t ttl_ms,
+                     jay_error *error);
+int jayi_mc_inc_at(jay_backend *backend, const void *key, size_t key_size, int64_t delta,
+                   int64_t ttl_ms, int64_t *ret_number, jay_error *error);
+void jayi_mc_get_many_at(jay_backend *backend, const jay_bytes *keys, size_t count,
+                         jay_value *ret_values, int *statuses, jay_error *error);
+void jayi_mc_set_many_at(jay_backend *backend, const jay_pair *pairs, const uint32_t *flags,
+                         size_t count, int *statuses, jay_error *error);
+void jayi_mc_delete_many_at(jay_backend *backend, const jay_bytes *keys, size_t count,
+                            int *statuses, jay_error *error);
+
 /* mc_whole.c */
 int jayi_mc_clear(jay_backend *backend, const void *prefix, size_t prefix_size, jay_error *error);
 int jayi_mc_stats(jay_backend *backend, jay_stats *stats, jay_error *error);
 
+static inline bool mc_is_outage(int status) {
+    return status == JAY_E_UNREACHABLE || status == JAY_E_TIMEOUT;
+}
+
 /* Whether a read that failed so is to look like a miss. */
 static inline int mc_read_status(const jay_backend *backend, int status) {
-    bool is_outage = status == JAY_E_UNREACHABLE || status == JAY_E_TIMEOUT;
-    return is_outage && backend->misses_outages ? JAY_MISS : status;
+    return mc_is_outage(status) && backend->misses_outages ? JAY_MISS : status;
+}
+
+/* Whether a read that came to this goes on at the next place: *backend is then that. */
+static inline bool mc_goes_on(jay_backend **backend, int status) {
+    if (!mc_is_outage(status) || (*backend)->next_place == NULL) return false;
+    *backend = (*backend)->next_place;
+    return true;
 }
 
 #endif

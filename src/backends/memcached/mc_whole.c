@@ -43,7 +43,7 @@ static int ask(jayi_link *link, const char *text, size_t size, int64_t deadline_
 static int log_in(const char *login, jayi_link *link, int64_t deadline_ms, jay_error *error) {
     char text[MC_LOGIN_MAX + 64];
     jayi_mc_reply reply;
-    int size = snprintf(text, sizeof text, "set login 0 0 %zu\r\n%s\r\n", strlen(login), login);
+    int size = snprintf(text, sizeof text, "set login 0 0 %-4zu\r\n%s\r\n", strlen(login), login);
     int status = ask(link, text, (size_t)size, deadline_ms, &reply, error);
     explicit_bzero(text, sizeof text);
     if (status != JAY_OK || reply.code == JAYI_MC_STORED) return status;
@@ -81,13 +81,28 @@ bool jayi_mc_login_is_good(const char *login) {
     return spaces == 1 && login[0] != ' ' && at - login <= MC_LOGIN_MAX;
 }
 
+/* Whoever hangs up at the first words may be something else. */
+static int refuse_hangup(const jayi_link *link, jay_error *error) {
+    char text[160];
+    return jay_error_set(
+        error, JAY_E_UNREACHABLE, link->stream.sys_errno,
+        "%s closed the connection at the first command; does it want TLS "
+        "(memcacheds:) or SASL (-S, where only -Y goes), or is it a proxy (protocol=classic)?",
+        jayi_address_text(link->pool->plan.address, text, sizeof text));
+}
+
+/* A server that wants SASL speaks the binary protocol alone, and waits for 24 bytes before it sees
+ * that this is none: with fewer than that it would say nothing until the deadline. So the first
+ * command has spaces behind it, here and in log_in. */
+static const char first_words[] = "mn                    \r\nversion\r\n";
+
 /*
  * Finds out what the server speaks. Whoever knows `mn` may have been made when the meta commands
  * were still changing, up to 1.6.9: its `ms` would take a value for commands.
  */
 static int find_dialect(jayi_link *link, int64_t deadline_ms, jay_error *error) {
     jayi_mc_reply reply;
-    int status = ask(link, "mn\r\nversion\r\n", 13, deadline_ms, &reply, error);
+    int status = ask(link, first_words, sizeof first_words - 1, deadline_ms, &reply, error);
     if (status != JAY_OK) return status;
     if (reply.code != JAYI_MC_MN && reply.code != JAYI_MC_ERROR)
         return jayi_mc_refused(&reply, error);
@@ -112,9 +127,9 @@ int jayi_mc_greet(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *er
     } else if (backend->login != NULL) {
         status = log_in(backend->login, link, deadline_ms, error);
     }
-    if (status != JAY_OK) return status;
     link->dialect = backend->is_classic ? MC_CLASSIC : MC_META;
-    return backend->is_classic ? JAY_OK : find_dialect(link, deadline_ms, error);
+    if (status == JAY_OK && !backend->is_classic) status = find_dialect(link, deadline_ms, error);
+    return status == JAY_E_UNREACHABLE ? refuse_hangup(link, error) : status;
 }
 
 /* ---- each server in turn ---- */

@@ -18,6 +18,7 @@
 
 enum option {
     OPTION_FAILOVER = JAYI_NET_OPTIONS,
+    OPTION_REPLICAS,
     OPTION_HASH,
     OPTION_BIG,
     OPTION_ITEM_MAX,
@@ -35,6 +36,9 @@ static const jay_option_info options[ALL_OPTIONS] = {
         "failover", JAY_OPTION_BOOL, "no", 0, 1, "auto_eject remove_failed ejection",
         "use another server for the keys of one that does not answer; when it "
         "comes back, it may hold old values"),
+    [OPTION_REPLICAS] = JAYI_OPTION_ROW(
+        "replicas", JAY_OPTION_INT, "0", 0, 15, "number_of_replicas copies",
+        "how many further servers have a copy of each entry, for when its own does not answer"),
     [OPTION_HASH] = JAYI_OPTION_ROW("hash", JAY_OPTION_TEXT, "ketama", 1, 8, "distribution hasher",
                                     "how keys are spread over servers: ketama or modula"),
     [OPTION_BIG] = JAYI_OPTION_ROW("big", JAY_OPTION_TEXT, "refuse", 1, 8, "split chunks large",
@@ -166,10 +170,21 @@ static int init_servers(jay_backend *backend, jayi_pool_plan *plan, jay_error *e
     return JAY_OK;
 }
 
+static int check_replicas(const jay_backend *backend, size_t replicas, jay_error *error) {
+    if (replicas > 0 && backend->fails_over)
+        return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
+                             "with replicas lookups fail over by themselves; leave failover out");
+    if (replicas == 0 || replicas < backend->server_count) return JAY_OK;
+    return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
+                         "replicas=%zu needs %zu servers, and there are %zu", replicas,
+                         replicas + 1, backend->server_count);
+}
+
 /* ---- open and close ---- */
 
 static int close_backend(jay_backend *backend) {
     jay_allocator allocator = backend->allocator;
+    jayi_mc_free_places(backend);
     for (size_t i = 0; i < backend->ready_count; i++) jayi_pool_deinit(&backend->servers[i].pool);
     jayi_mc_ring_deinit(&backend->ring, &allocator);
     jayi_blocks_deinit(&backend->blocks);
@@ -199,6 +214,9 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
                            .measure = jayi_mc_measure};
     int status = jayi_net_take_options(config, options, &plan, &backend->misses_outages, error);
     if (status != JAY_OK) return status;
+    size_t replicas = (size_t)values[OPTION_REPLICAS].number;
+    /* A call may have to go through all places one after another. */
+    plan.call_ms = (plan.call_ms + (int64_t)replicas) / (int64_t)(replicas + 1);
     backend->call_ms = plan.call_ms;
     backend->ask_login = config->login;
     backend->ask_login_arg = config->login_arg;
@@ -209,6 +227,7 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
     if (backend->has_generations) encode_generation_keys(config, backend);
     status = take_words(config, backend, &is_modula, error);
     if (status == JAY_OK) status = take_servers(config, backend, error);
+    if (status == JAY_OK) status = check_replicas(backend, replicas, error);
     if (status == JAY_OK && has_tls)
         status =
             jayi_net_take_tls(&values[PLAIN_OPTIONS], backend->addresses, backend->server_count,
@@ -217,7 +236,8 @@ static int init_backend(const jay_backend_config *config, jay_backend *backend, 
     if (status == JAY_OK)
         status = jayi_mc_ring_init(&backend->ring, backend->addresses, backend->server_count,
                                    !is_modula, &backend->allocator, error);
-    return status == JAY_OK ? init_servers(backend, &plan, error) : status;
+    if (status == JAY_OK) status = init_servers(backend, &plan, error);
+    return status == JAY_OK ? jayi_mc_make_places(backend, replicas, error) : status;
 }
 
 static int open_backend(const jay_backend_config *config, jay_backend **ret_backend,
