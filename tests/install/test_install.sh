@@ -139,6 +139,31 @@ step_moved() {
     expect_value "$here/example" "$here/elsewhere"
 }
 
+# A program that hands its client of libmemcached over. No server is needed to open a cache.
+step_libmemcached() {
+    use_pkg_config_of "$prefix"
+    local flags
+    cat >"$here/handin.c" <<'END'
+#include <jaycache/libmemcached.h>
+#include <stdio.h>
+
+int main(void) {
+    memcached_st *client = memcached_create(NULL);
+    jay_cache *cache = NULL;
+    jay_error error = {0};
+    if (client == NULL || memcached_server_add(client, "127.0.0.1", 1) != MEMCACHED_SUCCESS) return 2;
+    if (jay_memcached_from_libmemcached(client, NULL, NULL, &cache, &error) != JAY_OK) return 3;
+    memcached_free(client);
+    if (jay_has_str(cache, "key") != JAY_E_UNREACHABLE || jay_close(cache) != JAY_OK) return 4;
+    puts("value");
+    return 0;
+}
+END
+    read -ra flags < <(pkg-config --cflags --libs jaycache-libmemcached)
+    "$cc" -Wall -Wextra -Werror "$here/handin.c" "${flags[@]}" -o "$here/handin"
+    expect_value "$here/handin"
+}
+
 step_command() {
     local command=$prefix/bin/jaycache
     LD_LIBRARY_PATH=$(libdir "$prefix") "$command" --help >"$here/help.txt" ||

@@ -230,6 +230,7 @@ static void spoilt_replies(void **state) {
 typedef struct crowd {
     jay_cache *cache;
     int member;
+    int rounds;
     bool has_values; /* what is spoilt is no byte of a value */
     long found;
     long wrong;
@@ -240,7 +241,7 @@ static void *crowd_thread(void *arg) {
     char key[16], wanted[4096];
     snprintf(key, sizeof key, "crowd%d", c->member);
     size_t size = value_of(key, wanted);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < c->rounds; i++) {
         int64_t ttl_ms = 1;
         jay_value view = JAY_VALUE_INIT;
         if (c->has_values && jay_get_str(c->cache, key, &view) == JAY_OK) {
@@ -254,42 +255,51 @@ static void *crowd_thread(void *arg) {
     return NULL;
 }
 
+enum { CROWD = 6, HEADS_BYTES = CROWD * (sizeof "EN\r\nHD t-1 f0\r\n" - 1) };
+
+/* Has the crowd ask while its replies are spoilt at a position. How much it has found. */
+static long spoil_crowd(jay_cache *cache, faulty_proxy *proxy, enum proxy_fault fault,
+                        long position, int rounds) {
+    pthread_t threads[CROWD];
+    crowd members[CROWD];
+    long found = 0;
+    for (int i = 0; i < CROWD; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "crowd%d", i);
+        await_recovery(cache, key);
+        members[i] = (crowd){cache, i, rounds, fault != PROXY_GARBLE, 0, 0};
+    }
+    faulty_proxy_spoil(proxy, fault, position);
+    for (int i = 0; i < CROWD; i++) {
+        if (pthread_create(&threads[i], NULL, crowd_thread, &members[i]) != 0)
+            fail_msg("no thread");
+    }
+    for (int i = 0; i < CROWD; i++) pthread_join(threads[i], NULL);
+    faulty_proxy_spoil(proxy, PROXY_NONE, 0);
+    for (int i = 0; i < CROWD; i++) {
+        assert_int_equal(members[i].wrong, 0);
+        found += members[i].found;
+    }
+    await_recovery(cache, "crowd0");
+    return found;
+}
+
 static void spoilt_crowds(void **state) {
     (void)state;
-    enum { CROWD = 6 };
     fleet_server *server = fleet_start(&servers, false);
     faulty_proxy proxy;
     assert_int_equal(faulty_proxy_start(&proxy, server->port), 0);
     char address[64];
     snprintf(address, sizeof address, "127.0.0.1:%d", proxy.port);
-    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_SPLIT};
-    long all_found = 0;
-    for (long i = 0; i < 12; i++) {
-        enum proxy_fault fault = faults[i % 3];
-        jay_cache *cache = open_cache(address, "retry=1ms&deadline=100ms&connections=1");
-        pthread_t threads[CROWD];
-        crowd members[CROWD];
-        for (int j = 0; j < CROWD; j++) {
-            char key[16];
-            snprintf(key, sizeof key, "crowd%d", j);
-            await_recovery(cache, key);
-            members[j] = (crowd){cache, j, fault != PROXY_GARBLE, 0, 0};
-        }
-        faulty_proxy_spoil(&proxy, fault, 20 + i * 97);
-        for (int j = 0; j < CROWD; j++) {
-            if (pthread_create(&threads[j], NULL, crowd_thread, &members[j]) != 0)
-                fail_msg("no thread");
-        }
-        for (int j = 0; j < CROWD; j++) pthread_join(threads[j], NULL);
-        faulty_proxy_spoil(&proxy, PROXY_NONE, 0);
-        for (int j = 0; j < CROWD; j++) {
-            assert_int_equal(members[j].wrong, 0);
-            all_found += members[j].found;
-        }
-        await_recovery(cache, "crowd0");
-        jay_close(cache);
-    }
-    assert_true(all_found > 0);
+    jay_cache *cache = open_cache(address, "retry=1ms&deadline=100ms&connections=1");
+    long found = 0;
+    for (long i = 0; i < 8; i++)
+        found += spoil_crowd(cache, &proxy, i % 2 == 0 ? PROXY_CLOSE : PROXY_SPLIT, 20 + i * 97, 8);
+    assert_true(found > 0);
+    /* Every byte of what the whole crowd is answered once. */
+    for (long position = 0; position < HEADS_BYTES; position++)
+        (void)spoil_crowd(cache, &proxy, PROXY_GARBLE, position, 2);
+    jay_close(cache);
     faulty_proxy_stop(&proxy);
 }
 

@@ -42,7 +42,8 @@ static int set_up_with(const char *options) {
     for (int i = 0; i < SERVERS; i++) (void)fleet_start(&servers, true);
     fleet_addresses(&servers, addresses, sizeof addresses);
     cache = open_cache(addresses, options);
-    for (int i = 0; i < SERVERS; i++) one[i] = open_cache(servers.servers[i].address, "retry=10ms&deadline=30s");
+    for (int i = 0; i < SERVERS; i++)
+        one[i] = open_cache(servers.servers[i].address, "retry=10ms&deadline=30s");
     for (int i = 0; i < KEYS; i++) {
         keys[i].size = (size_t)snprintf(key[i], sizeof key[i], "key%d", i);
         keys[i].data = key[i];
