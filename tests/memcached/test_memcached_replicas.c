@@ -262,7 +262,7 @@ static void one_hangs(void **state) {
         out += jay_has_str(cache, key[i]) != JAY_OK;
     }
     fleet_continue(&servers.servers[2]);
-    assert_true(late >= 1 && late <= 2);
+    assert_true(late <= 2); /* after two it is left alone, whoever met it */
     assert_int_equal(out, 0);
 }
 
