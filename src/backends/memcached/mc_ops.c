@@ -74,10 +74,12 @@ int jayi_mc_get_into(jay_backend *backend, const void *key, size_t key_size, voi
     int status;
     do {
         status = jayi_mc_begin(&call, backend, key, key_size, error);
-        if (status != JAY_OK) continue;
-        status = call.key.is_hashed ? get_enveloped(&call, buffer, capacity, ret_size)
-                                    : get_bare(&call, buffer, capacity, ret_size);
-        status = jayi_mc_end(&call, status);
+        if (status == JAY_OK) {
+            status = call.key.is_hashed ? get_enveloped(&call, buffer, capacity, ret_size)
+                                        : get_bare(&call, buffer, capacity, ret_size);
+            (void)jayi_mc_end(&call, status);
+            if (status == JAY_OK) return JAY_OK;
+        }
     } while (mc_goes_on(&backend, status));
     return mc_read_status(backend, status);
 }
