@@ -42,7 +42,8 @@ static int set_up_with(const char *options) {
     for (int i = 0; i < SERVERS; i++) (void)fleet_start(&servers, true);
     fleet_addresses(&servers, addresses, sizeof addresses);
     cache = open_cache(addresses, options);
-    for (int i = 0; i < SERVERS; i++) one[i] = open_cache(servers.servers[i].address, "retry=10ms&deadline=30s");
+    for (int i = 0; i < SERVERS; i++)
+        one[i] = open_cache(servers.servers[i].address, "retry=10ms&deadline=30s");
     for (int i = 0; i < KEYS; i++) {
         keys[i].size = (size_t)snprintf(key[i], sizeof key[i], "key%d", i);
         keys[i].data = key[i];
@@ -261,7 +262,7 @@ static void one_hangs(void **state) {
         out += jay_has_str(cache, key[i]) != JAY_OK;
     }
     fleet_continue(&servers.servers[2]);
-    assert_true(late >= 1 && late <= 2);
+    assert_true(late <= 2); /* after two it is left alone, whoever met it */
     assert_int_equal(out, 0);
 }
 

@@ -74,12 +74,14 @@ int jayi_mc_get_into(jay_backend *backend, const void *key, size_t key_size, voi
     int status;
     do {
         status = jayi_mc_begin(&call, backend, key, key_size, error);
-        if (status != JAY_OK) continue;
-        /* On classic servers most values have an envelope. */
-        bool is_likely = call.key.is_hashed || call.is_classic;
-        status = is_likely ? get_enveloped(&call, buffer, capacity, ret_size)
-                           : get_bare(&call, buffer, capacity, ret_size);
-        status = jayi_mc_end(&call, status);
+        if (status == JAY_OK) {
+            /* On classic servers most values have an envelope. */
+            bool is_likely = call.key.is_hashed || call.is_classic;
+            status = is_likely ? get_enveloped(&call, buffer, capacity, ret_size)
+                               : get_bare(&call, buffer, capacity, ret_size);
+            (void)jayi_mc_end(&call, status);
+            if (status == JAY_OK) return JAY_OK;
+        }
     } while (mc_goes_on(&backend, status));
     return mc_read_status(backend, status);
 }

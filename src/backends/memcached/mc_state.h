@@ -323,12 +323,13 @@ static inline bool mc_is_outage(int status) {
 
 /* Whether a read that failed so is to look like a miss. */
 static inline int mc_read_status(const jay_backend *backend, int status) {
+    if (status >= 0) return status;
     return mc_is_outage(status) && backend->misses_outages ? JAY_MISS : status;
 }
 
 /* Whether a read that came to this goes on at the next place: *backend is then that. */
 static inline bool mc_goes_on(jay_backend **backend, int status) {
-    if (!mc_is_outage(status) || (*backend)->next_place == NULL) return false;
+    if (status >= 0 || !mc_is_outage(status) || (*backend)->next_place == NULL) return false;
     *backend = (*backend)->next_place;
     return true;
 }
