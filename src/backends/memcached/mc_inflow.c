@@ -121,7 +121,7 @@ int jayi_mc_inflow_read(mc_inflow *in, void *to, size_t size, size_t value_size,
     if (is_free(in)) in->begin = in->end = 0;
     size_t behind = in->size - in->end < BEHIND_BYTES ? in->size - in->end : BEHIND_BYTES;
     const struct iovec parts[2] = {{to, size}, {in->buffer + in->end, behind}};
-    ssize_t got = jayi_stream_read_parts(&in->link->stream, parts, behind > 0 ? 2 : 1);
+    ssize_t got = jayi_stream_read_parts(&in->link->stream, parts, behind > 0 ? 2 : 1, may_block);
     if (got == JAYI_IO_FAILED) return jayi_link_failed(in->link, error);
     *ret_got = (size_t)got < size ? (size_t)got : size;
     in->end += (size_t)got - *ret_got;
