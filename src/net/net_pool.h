@@ -63,8 +63,8 @@ typedef struct jayi_link {
     bool is_reused;   /* it has served a call before: the server may have closed it since */
     bool is_seat;
     bool is_outdated; /* to be closed when it is given back: its login holds no more */
-    int replies; /* how many the request of the next send has; for seats */
-    int dialect; /* the protocol's: what its greeting has found out; only 0 is ridden */
+    int replies;      /* how many the request of the next send has; for seats */
+    int dialect;      /* the protocol's: what its greeting has found out; only 0 is ridden */
     jayi_seat seat;
     size_t in_begin, in_end;
     char in[JAYI_LINK_IN_BYTES];   /* bytes received and not yet taken */
