@@ -64,6 +64,7 @@ void jayi_tls_after_fork(void) {
 /* Threads that waited to enter are counted in the lock, and are not in the child: it begins anew.
  */
 void jayi_tls_in_child(void) {
+    pthread_rwlock_unlock(&gate);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
 #ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP

@@ -148,7 +148,7 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
  * Whether `_configure` must be asked again. A type has no tag (0) after a change, until something
  * is looked up in it again; or for good, when it was changed so often that no tags are left.
  */
-static inline bool py_has_changed(const py_store *self) {
+static inline bool py_has_changed(py_store *self) {
     unsigned int tag = Py_TYPE(self)->tp_version_tag;
     return self->stale || self->seen_type != tag || tag == 0;
 }
