@@ -166,7 +166,7 @@ void jayi_index_store(jayi_ref *ref, uint64_t word);
 void jayi_index_tidy(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket);
 
 /* Whether the index should have one more bucket before another entry comes. */
-bool jayi_index_is_short(const jayi_region *region, const jayi_shard *shard);
+bool jayi_index_is_short(const jayi_shard *shard);
 
 /* Adds a bucket; false when that needs a chunk and `chunk` is JAYI_NO_CHUNK, or none can be added.
  * A chunk that is not JAYI_NO_CHUNK has been claimed for it, and is used only if one is needed. */

@@ -513,7 +513,7 @@ jayi_place jayi_space_take(jayi_region *region, jayi_shard *shard, uint32_t toke
 /* ---- the index ---- */
 
 void jayi_space_grow_index(jayi_region *region, jayi_shard *shard, int64_t now_ms) {
-    if (!jayi_index_is_short(region, shard)) return;
+    if (!jayi_index_is_short(shard)) return;
     if (jayi_index_wants_chunk(region, shard)) {
         uint32_t chunk = take_chunk(region, shard, JAYI_CHUNK_INDEX, now_ms);
         if (chunk == JAYI_NO_CHUNK) return;

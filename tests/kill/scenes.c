@@ -259,11 +259,11 @@ static void stage_growth(world *w, bool with_chunk) {
     for (unsigned i = 0; i < 600; i++) {
         snprintf(key, sizeof key, "g%u", i);
         world_set(w, key, 0, i % 7, JAY_TTL_FOREVER);
-        if (jayi_index_is_short(&w->region, shard) &&
-            jayi_index_wants_chunk(&w->region, shard) == with_chunk && i > 30)
+        if (jayi_index_is_short(shard) && jayi_index_wants_chunk(&w->region, shard) == with_chunk &&
+            i > 30)
             break;
     }
-    KILL_CHECK(jayi_index_is_short(&w->region, shard), "the index does not want to grow");
+    KILL_CHECK(jayi_index_is_short(shard), "the index does not want to grow");
     snprintf(made_key, sizeof made_key, "made");
     world_know(w, made_key);
 }
