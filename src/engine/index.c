@@ -10,8 +10,8 @@
 #include "util/hash.h"
 
 /* Entries for each 16 slots at which another bucket is added. More saves memory; fewer keeps
- * entries in the first of their buckets. At 12, one of a hundred thousand finds both of its buckets full
- * while there is room for it. */
+ * entries in the first of their buckets. At 12, one of a hundred thousand finds both of its buckets
+ * full while there is room for it. */
 #define LOAD_OF_16 11
 #define FIRST_BUCKETS 4
 
