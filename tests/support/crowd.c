@@ -92,3 +92,25 @@ crowd_result crowd_run(jay_cache *cache, int rounds, enum crowd_damage damage) {
     }
     return all;
 }
+
+crowd_result crowd_endure(jay_cache *cache, faulty_proxy *proxy, const crowd_fault *faults,
+                          size_t count, long first, long last) {
+    crowd_result all = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        for (long position = first; position < last; position += faults[i].step) {
+            bool is_ready = crowd_prepare(cache);
+            faulty_proxy_spoil(proxy, faults[i].fault, position);
+            crowd_result now = {0, 1};
+            if (is_ready) now = crowd_run(cache, 4, faults[i].damage);
+            faulty_proxy_spoil(proxy, PROXY_NONE, 0);
+            all.found += now.found;
+            all.wrong += now.wrong;
+            if (now.wrong == 0) continue;
+            fprintf(stderr, "%s fault %d at %ld\n",
+                    is_ready ? "wrong replies after" : "nothing can be stored before",
+                    (int)faults[i].fault, position);
+            return all;
+        }
+    }
+    return all;
+}

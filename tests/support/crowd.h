@@ -9,6 +9,8 @@
 
 #include <jaycache/jaycache.h>
 
+#include "faulty_proxy.h"
+
 #define CROWD_MEMBERS 6
 
 /* What may have become of the bytes of replies, besides their being lost. */
@@ -28,5 +30,18 @@ bool crowd_prepare(jay_cache *cache);
 
 /* Each member does so many rounds of lookups. */
 crowd_result crowd_run(jay_cache *cache, int rounds, enum crowd_damage damage);
+
+/* How replies are spoilt, at every so many bytes. */
+typedef struct crowd_fault {
+    enum proxy_fault fault;
+    enum crowd_damage damage;
+    long step;
+} crowd_fault;
+
+/* Has the crowd ask while its replies are spoilt, at positions from `first` to before `last`. It
+ * ends at the first wrong reply, or when nothing can be stored any more (which counts as one), and
+ * says where that was. */
+crowd_result crowd_endure(jay_cache *cache, faulty_proxy *proxy, const crowd_fault *faults,
+                          size_t count, long first, long last);
 
 #endif
