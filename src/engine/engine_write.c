@@ -204,7 +204,8 @@ static void link_instead(job *j, jayi_place place, const jay_bytes *value, uint6
     point_to(j, place);
     /* As of any item that was unlinked: nobody reads it any more whose reading counts. */
     if (stays && !jayi_is_pinned(j->region, old_place)) {
-        uint64_t kept = jayi_peek(&old_item->state) & (JAYI_FLAG_PREVIOUS_FREE | JAYI_QUEUE_MASK);
+        uint64_t kept =
+            jayi_peek(&old_item->state) & (JAYI_FLAG_PREVIOUS_FREE | JAYI_STANDING_MASK);
         write_item(j, old_place, j->shard->last_version, value, deadline_ms, kept);
         point_to(j, old_place);
         jayi_space_retire(j->region, j->shard, new_item);

@@ -44,7 +44,7 @@ typedef uint32_t jayi_place; /* so a region has at most 32 GiB */
 /* ---- header ---- */
 
 #define JAYI_MAGIC UINT64_C(0x6568636163796a0a) /* "\njycache" with the a lost on purpose */
-#define JAYI_FORMAT 3u
+#define JAYI_FORMAT 4u
 
 typedef struct jayi_header {
     uint64_t magic;
@@ -109,22 +109,22 @@ typedef struct jayi_row {
 #define JAYI_QUICK_MAX 32 /* freed blocks kept as they are, for the next of their size */
 
 enum { JAYI_PROBATION, JAYI_MAIN, JAYI_QUEUES }; /* policy.h */
-#define JAYI_BANDS 15 /* of sizes, each 4 times as wide as the one before */
+#define JAYI_CLASSES 64 /* of weights, each 1 / sqrt(2) of the one before */
 #define JAYI_GHOST_CHUNKS 8
 
 /* One list of entries, oldest to newest. */
 typedef struct jayi_list {
     jayi_place oldest;
     jayi_place newest;
-    uint64_t items;
 } jayi_list;
 
-/* A queue: a list for each band of sizes, and what they hold together. */
+/* A queue: a list for each class of weights, and what they hold together. */
 typedef struct jayi_queue {
-    jayi_list bands[JAYI_BANDS];
+    jayi_list classes[JAYI_CLASSES];
+    uint64_t occupied; /* a bit for each list that is not empty */
     uint64_t items;
     uint64_t bytes;
-    uint16_t clock; /* stamp of the last entry that left at its old end */
+    uint64_t clock; /* stamp of the last entry that left at its old end */
 } jayi_queue;
 
 typedef struct jayi_shard {
@@ -219,8 +219,8 @@ static inline uint64_t jayi_slot_make(uint64_t hash, jayi_place place, uint32_t 
 
 /* ---- items and free blocks ---- */
 
-/* state: deadline 45 | version 13, its high bits | flags 6. 45 bits of milliseconds are 1,100
- * years, and no entry is to live longer than 1,000. */
+/* state: deadline 45 | version 10, its high bits | level 3 | queue 1 | flags 5. 45 bits of
+ * milliseconds are 1,100 years, and no entry is to live longer than 1,000. */
 #define JAYI_DEADLINE_SHIFT 19
 #define JAYI_DEADLINE_NEVER (UINT64_MAX >> JAYI_DEADLINE_SHIFT)
 #define JAYI_FLAG_FREE UINT64_C(1)          /* a free block, in a bin */
@@ -230,8 +230,12 @@ static inline uint64_t jayi_slot_make(uint64_t hash, jayi_place place, uint32_t 
 #define JAYI_FLAG_RUN UINT64_C(16)          /* the item fills chunks of its own */
 #define JAYI_QUEUE_SHIFT 5
 #define JAYI_QUEUE_MASK (UINT64_C(1) << JAYI_QUEUE_SHIFT)
-#define JAYI_EPOCH_SHIFT 6 /* of the version's high bits */
-#define JAYI_EPOCH_BITS 13
+#define JAYI_LEVEL_SHIFT 6 /* hits of turns that are over */
+#define JAYI_LEVEL_MAX 7u
+#define JAYI_LEVEL_MASK ((uint64_t)JAYI_LEVEL_MAX << JAYI_LEVEL_SHIFT)
+#define JAYI_STANDING_MASK (JAYI_QUEUE_MASK | JAYI_LEVEL_MASK) /* what the policy knows */
+#define JAYI_EPOCH_SHIFT 9                                     /* of the version's high bits */
+#define JAYI_EPOCH_BITS 10
 #define JAYI_EPOCH_MASK (((UINT64_C(1) << JAYI_EPOCH_BITS) - 1) << JAYI_EPOCH_SHIFT)
 
 /* identity: version 24, its low bits | stamp 16 | value size 16 | key size 8. A key size of 0: the

@@ -1,5 +1,5 @@
 /*
- * policy.c - S3-FIFO with bands of sizes (lists.h) and a choice of presets.
+ * policy.c - S3-FIFO with classes of weights (lists.h) and a choice of presets.
  *
  * New entries come into the probation queue. Its oldest go: out, with a ghost, or on to the main
  * queue if they were asked for. The oldest of main go round again while they have hits to give. An
@@ -60,7 +60,8 @@ static bool is_filling(const jayi_region *region, const jayi_shard *shard, uint6
 void jayi_policy_admit(jayi_region *region, jayi_shard *shard, jayi_item *item, uint64_t hash) {
     bool is_known = jayi_ghosts_take(region, shard, hash, ghost_limit(region, shard));
     bool to_main = is_known || is_filling(region, shard, charge_of(region, item));
-    jayi_list_push(region, shard, to_main ? JAYI_MAIN : JAYI_PROBATION, item);
+    uint32_t level = is_known && region->is_sized ? 1 : 0;
+    jayi_list_push(region, shard, to_main ? JAYI_MAIN : JAYI_PROBATION, level, item);
 }
 
 void jayi_policy_replace(jayi_region *region, jayi_shard *shard, jayi_item *old_item,
@@ -86,12 +87,23 @@ static int queue_that_gives(const jayi_region *region, const jayi_shard *shard) 
     return is_main && shard->queues[JAYI_MAIN].items > 0 ? JAYI_MAIN : JAYI_PROBATION;
 }
 
+/* By size, hits of each turn add to the entry's level, and so to its weight from then on. */
+static uint32_t level_after_turn(const jayi_region *region, const jayi_item *item,
+                                 uint32_t frequency) {
+    if (!region->is_sized) return 0;
+    uint32_t level = jayi_item_level(item) + frequency;
+    return level < JAYI_LEVEL_MAX ? level : JAYI_LEVEL_MAX;
+}
+
 bool jayi_policy_victim(jayi_region *region, jayi_shard *shard, int64_t now_ms, jayi_ref *ret_ref) {
     const jayi_preset *preset = jayi_sampling_preset(region);
     for (int turn = 0;; turn++) {
         int queue = queue_that_gives(region, shard);
         jayi_item *item = jayi_list_oldest(region, shard, queue);
-        if (item == NULL) return false;
+        if (item == NULL) {
+            if (shard->queues[queue].items > 0) jayi_damage(shard);
+            return false;
+        }
         if (!jayi_index_find_item(region, shard, jayi_place_of(region, item), ret_ref)) {
             jayi_damage(shard);
             return false;
@@ -101,9 +113,10 @@ bool jayi_policy_victim(jayi_region *region, jayi_shard *shard, int64_t now_ms, 
             jayi_is_expired(jayi_item_deadline(item), now_ms))
             return true;
         jayi_list_remove(region, shard, item);
-        jayi_list_push(region, shard, JAYI_MAIN, item);
+        jayi_list_push(region, shard, JAYI_MAIN, level_after_turn(region, item, frequency), item);
+        bool clears = queue == JAYI_PROBATION || region->is_sized || preset->clears;
         jayi_slot_set_frequency(&ret_ref->bucket->slots[ret_ref->slot], ret_ref->word,
-                                queue == JAYI_PROBATION || preset->clears ? 0 : frequency - 1);
+                                clears ? 0 : frequency - 1);
         if (jayi_peek(&shard->is_damaged)) return false;
     }
 }
@@ -114,5 +127,5 @@ void jayi_policy_reset(jayi_region *region, jayi_shard *shard) {
 }
 
 void jayi_policy_readmit(jayi_region *region, jayi_shard *shard, jayi_item *item) {
-    jayi_list_push(region, shard, jayi_item_queue(item), item);
+    jayi_list_push(region, shard, jayi_item_queue(item), jayi_item_level(item), item);
 }

@@ -107,7 +107,7 @@ static void count_bytes(rebuild *r, const jayi_item *item) {
 }
 
 static void keep_item(rebuild *r, jayi_item *item) {
-    uint64_t flags = JAYI_FLAG_RUN | JAYI_QUEUE_MASK | JAYI_EPOCH_MASK;
+    uint64_t flags = JAYI_FLAG_RUN | JAYI_STANDING_MASK | JAYI_EPOCH_MASK;
     uint64_t deadline = jayi_item_deadline(item);
     jayi_poke(&item->state, deadline << JAYI_DEADLINE_SHIFT | (jayi_peek(&item->state) & flags));
     jayi_policy_readmit(r->region, r->shard, item);
@@ -154,7 +154,8 @@ static void keep_pinned(void *arg, jayi_place place) {
     rebuild *r = arg;
     if (!item_is_whole(r, place) || !take_item(r, place)) return;
     jayi_item *item = jayi_item_at(r->region, place);
-    uint64_t kept = jayi_peek(&item->state) & (JAYI_FLAG_RUN | JAYI_QUEUE_MASK | JAYI_EPOCH_MASK);
+    uint64_t kept =
+        jayi_peek(&item->state) & (JAYI_FLAG_RUN | JAYI_STANDING_MASK | JAYI_EPOCH_MASK);
     jayi_poke(&item->state,
               jayi_item_deadline(item) << JAYI_DEADLINE_SHIFT | kept | JAYI_FLAG_LIMBO);
     jayi_poke(&item->newer, r->shard->limbo);

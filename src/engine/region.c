@@ -143,15 +143,10 @@ static int check_header(const jayi_header *header, uint64_t bytes, jay_error *er
                          "rebuild=yes");
 }
 
-/* Weights fall by 4 to the power of size_bias / 100 from band to band. */
-static void weigh_bands(jayi_region *region) {
-    const double hundredth = 0.98623270449335920; /* 4 to the power of -1/100 */
-    double factor = 1, weight = 16384;
-    for (uint32_t i = 0; i < region->size_bias; i++) factor *= hundredth;
-    for (uint32_t band = 0; band < JAYI_BANDS; band++) {
-        region->weights[band] = weight < 1 ? 1 : (uint16_t)weight;
-        weight *= factor;
-    }
+/* Weights fall by 2 to the power of size_bias / 100 with each octave; two classes halve them. */
+static void weigh_octaves(jayi_region *region) {
+    for (uint32_t octave = 0; octave < JAYI_OCTAVES; octave++)
+        region->size_classes[octave] = (uint8_t)((octave * region->size_bias * 2 + 50) / 100);
 }
 
 int jayi_region_bind(jayi_region *region, void *base, uint64_t bytes, jay_error *error) {
@@ -180,7 +175,7 @@ int jayi_region_bind(jayi_region *region, void *base, uint64_t bytes, jay_error 
     region->first_place = (jayi_place)(header->chunks_at / JAYI_UNIT);
     region->place_range =
         (jayi_place)((header->region_bytes - JAYI_BLOCK_MIN) / JAYI_UNIT) - region->first_place;
-    weigh_bands(region);
+    weigh_octaves(region);
     region->rows = (jayi_row *)(void *)(region->base + header->rows_at);
     region->pins = (jayi_pin *)(void *)(region->base + header->pins_at);
     region->sampling = header->sampling_at == 0

@@ -110,6 +110,29 @@ static void evict_ref(jayi_region *region, jayi_shard *shard, jayi_ref *ref, int
     jayi_space_unlink(region, shard, ref);
 }
 
+/* What is free in a shard's heap, in all. */
+static uint64_t free_bytes_of(const jayi_region *region, const jayi_shard *shard) {
+    uint64_t all = (uint64_t)shard->heap_chunks << region->chunk_shift;
+    uint64_t used = jayi_peek(&shard->block_bytes) - jayi_peek(&shard->run_bytes);
+    return used < all ? all - used : 0;
+}
+
+/*
+ * Evicts in the order of the policy until the heap has so much free, somewhere. False: it stays
+ * short of that, since there is nothing left or a run went, whose chunks were no part of it.
+ */
+static bool evict_for(jayi_region *region, jayi_shard *shard, uint64_t bytes, int64_t now_ms) {
+    jayi_ref ref;
+    for (uint64_t free = free_bytes_of(region, shard); free < bytes;) {
+        if (!jayi_policy_victim(region, shard, now_ms, &ref)) return false;
+        evict_ref(region, shard, &ref, now_ms);
+        uint64_t before = free;
+        free = free_bytes_of(region, shard);
+        if (free <= before) return false;
+    }
+    return true;
+}
+
 /* ---- clearing a range of the heap ---- */
 
 /* Copies an item to another place of the heap, where it is the entry from then on. */
@@ -258,10 +281,15 @@ static jayi_place start_before(jayi_region *region, jayi_shard *shard, uint32_t 
 /* Empties a heap chunk, which is then claimed by the shard and in no use. */
 static bool empty_heap_chunk(jayi_region *region, jayi_shard *shard, uint32_t chunk,
                              int64_t now_ms) {
+    uint64_t chunk_bytes = jayi_chunk_bytes(region);
+    shard->keeps_chunks++;
+    /* What is in the chunk may be worth more than what is elsewhere: make room to move it to. */
+    evict_for(region, shard, chunk_bytes + chunk_bytes / FREE_RESERVE, now_ms);
+    shard->keeps_chunks--;
+    if (jayi_peek(&shard->is_damaged)) return false;
     jayi_heap_flush(region, shard);
     jayi_place start = start_before(region, shard, chunk);
     if (start == 0) return false;
-    uint64_t chunk_bytes = jayi_chunk_bytes(region);
     uint64_t begin = (uint64_t)start * JAYI_UNIT - region->chunks_at;
     uint64_t left = ((uint64_t)chunk << region->chunk_shift) - begin;
     uint64_t wanted = left + chunk_bytes;
@@ -454,13 +482,6 @@ static bool extend_heap(jayi_region *region, jayi_shard *shard, uint64_t bytes) 
     if (first == JAYI_NO_CHUNK) return false;
     jayi_heap_add_chunks(region, shard, first, count);
     return true;
-}
-
-/* What is free in a shard's heap, in all. */
-static uint64_t free_bytes_of(const jayi_region *region, const jayi_shard *shard) {
-    uint64_t all = (uint64_t)shard->heap_chunks << region->chunk_shift;
-    uint64_t used = jayi_peek(&shard->block_bytes) - jayi_peek(&shard->run_bytes);
-    return used < all ? all - used : 0;
 }
 
 /* A block by eviction in the order of the policy; then, when enough is free but scattered, by

@@ -97,23 +97,24 @@ static void check_limbo(audit *a) {
 static void check_queue(audit *a, uint32_t number) {
     const jayi_queue *queue = &a->shard->queues[number];
     uint64_t items = 0, bytes = 0;
-    for (uint32_t band = 0; band < JAYI_BANDS; band++) {
-        const jayi_list *list = &queue->bands[band];
+    for (uint32_t class = 0; class < JAYI_CLASSES; class ++) {
+        const jayi_list *list = &queue->classes[class];
         jayi_place older = 0;
-        uint64_t in_band = 0;
+        uint64_t in_class = 0;
         for (jayi_place place = list->oldest; place != 0;) {
             const jayi_item *item = jayi_item_at(a->region, place);
             CHECK(a->marks[place] == ENTRY, place);
             CHECK(jayi_peek(&item->older) == older, place);
             CHECK((uint32_t)jayi_item_queue(item) == number, place);
-            CHECK(jayi_band_of(a->region, jayi_item_bytes(item)) == band, place);
-            CHECK(++in_band <= a->entries, place);
+            CHECK(jayi_class_of(a->region, item) == class, place);
+            CHECK(++in_class <= a->entries, place);
             bytes += jayi_item_bytes(item);
             older = place;
             place = jayi_peek(&item->newer);
         }
-        CHECK(list->newest == older && list->items == in_band, older);
-        items += in_band;
+        CHECK(list->newest == older, older);
+        CHECK((queue->occupied >> class & 1) == (in_class > 0), older);
+        items += in_class;
     }
     CHECK(queue->items == items && queue->bytes == bytes, 0);
     a->listed += items;

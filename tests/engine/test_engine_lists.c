@@ -24,7 +24,7 @@ static jayi_shard *open_filled(jayi_region *region) {
     for (uint64_t i = 0; i < ENTRIES; i++) assert_int_equal(kit_set(region, i, 10, 0), JAY_OK);
     for (uint64_t i = 0; i < ENTRIES; i++) jayi_list_remove(region, shard, item_of(region, i));
     for (uint64_t i = 0; i < ENTRIES; i++)
-        jayi_list_push(region, shard, JAYI_PROBATION, item_of(region, i));
+        jayi_list_push(region, shard, JAYI_PROBATION, 0, item_of(region, i));
     kit_check(region);
     return shard;
 }
@@ -37,7 +37,7 @@ static void first_in_first_out(void **state) {
         jayi_item *item = item_of(&region, i);
         assert_ptr_equal(jayi_list_oldest(&region, shard, JAYI_PROBATION), item);
         jayi_list_remove(&region, shard, item);
-        jayi_list_push(&region, shard, JAYI_MAIN, item);
+        jayi_list_push(&region, shard, JAYI_MAIN, 0, item);
         assert_ptr_equal(jayi_list_oldest(&region, shard, JAYI_MAIN), item_of(&region, 0));
         assert_int_equal(shard->queues[JAYI_MAIN].items, i + 1);
         assert_int_equal(shard->queues[JAYI_PROBATION].items, ENTRIES - i - 1);
@@ -54,7 +54,7 @@ static void any_entry_can_leave(void **state) {
     for (uint64_t i = 0; i < ENTRIES; i++) {
         jayi_item *item = item_of(&region, i * 7 % ENTRIES);
         jayi_list_remove(&region, shard, item);
-        jayi_list_push(&region, shard, JAYI_PROBATION, item);
+        jayi_list_push(&region, shard, JAYI_PROBATION, 0, item);
         kit_check(&region);
     }
     /* They stand in the order in which they were put back. */
@@ -62,7 +62,7 @@ static void any_entry_can_leave(void **state) {
         jayi_item *item = item_of(&region, i * 7 % ENTRIES);
         assert_ptr_equal(jayi_list_oldest(&region, shard, JAYI_PROBATION), item);
         jayi_list_remove(&region, shard, item);
-        jayi_list_push(&region, shard, JAYI_MAIN, item);
+        jayi_list_push(&region, shard, JAYI_MAIN, 0, item);
     }
     kit_close(&region);
 }
@@ -81,7 +81,7 @@ static void a_replacement_takes_the_place(void **state) {
         jayi_item *item = item_of(&region, i);
         assert_ptr_equal(jayi_list_oldest(&region, shard, JAYI_PROBATION), item);
         jayi_list_remove(&region, shard, item);
-        jayi_list_push(&region, shard, JAYI_MAIN, item);
+        jayi_list_push(&region, shard, JAYI_MAIN, 0, item);
     }
     kit_close(&region);
 }

@@ -104,28 +104,26 @@ static bool check_index(audit *a) {
 
 /* ---- lists ---- */
 
-/* One list, of a queue and a band of sizes. */
-static bool check_list(audit *a, int queue, uint32_t band, uint64_t *items, uint64_t *bytes) {
-    const jayi_list *list = &a->shard->queues[queue].bands[band];
+/* One list, of a queue and a class of weights. */
+static bool check_list(audit *a, int queue, uint32_t class, uint64_t *items, uint64_t *bytes) {
+    const jayi_list *list = &a->shard->queues[queue].classes[class];
     jayi_place older = 0;
     uint64_t count = 0;
     for (jayi_place at = list->oldest; at != 0; count++) {
         if (!jayi_place_is_sane(&a->region, at) || a->map[at] != LINKED)
-            return wrong(a, "list %d/%u holds %u, which is not linked", queue, band, at);
-        if (count > a->items) return wrong(a, "list %d/%u is a circle", queue, band);
+            return wrong(a, "list %d/%u holds %u, which is not linked", queue, class, at);
+        if (count > a->items) return wrong(a, "list %d/%u is a circle", queue, class);
         const jayi_item *item = jayi_item_at(&a->region, at);
-        if (jayi_item_queue(item) != queue ||
-            jayi_band_of(&a->region, jayi_item_bytes(item)) != band)
-            return wrong(a, "list %d/%u holds an item of another", queue, band);
-        if (jayi_peek(&item->older) != older) return wrong(a, "list %d/%u is torn", queue, band);
+        if (jayi_item_queue(item) != queue || jayi_class_of(&a->region, item) != class)
+            return wrong(a, "list %d/%u holds an item of another", queue, class);
+        if (jayi_peek(&item->older) != older) return wrong(a, "list %d/%u is torn", queue, class);
         *bytes += jayi_item_bytes(item);
         older = at;
         at = jayi_peek(&item->newer);
     }
-    if (list->newest != older) return wrong(a, "list %d/%u has a wrong end", queue, band);
-    if (count != list->items)
-        return wrong(a, "list %d/%u counts %llu items, of %llu", queue, band,
-                     (unsigned long long)list->items, (unsigned long long)count);
+    if (list->newest != older) return wrong(a, "list %d/%u has a wrong end", queue, class);
+    if ((a->shard->queues[queue].occupied >> class & 1) != (count > 0))
+        return wrong(a, "list %d/%u is marked wrongly", queue, class);
     *items += count;
     return true;
 }
@@ -134,8 +132,8 @@ static bool check_queues(audit *a) {
     uint64_t all = 0;
     for (int queue = 0; queue < JAYI_QUEUES; queue++) {
         uint64_t items = 0, bytes = 0;
-        for (uint32_t band = 0; band < JAYI_BANDS; band++) {
-            if (!check_list(a, queue, band, &items, &bytes)) return false;
+        for (uint32_t class = 0; class < JAYI_CLASSES; class ++) {
+            if (!check_list(a, queue, class, &items, &bytes)) return false;
         }
         const jayi_queue *q = &a->shard->queues[queue];
         if (q->items != items || q->bytes != bytes)

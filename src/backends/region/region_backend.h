@@ -42,7 +42,7 @@ enum { JAYI_REGION_MAX_BYTES, JAYI_REGION_MAX_ITEMS, JAYI_REGION_SIZE_BIAS, JAYI
     [JAYI_REGION_SIZE_BIAS] = {                                                                    \
         .name = "size_bias",                                                                       \
         .type = JAY_OPTION_INT,                                                                    \
-        .default_text = "53",                                                                      \
+        .default_text = "75",                                                                      \
         .min = 0,                                                                                  \
         .max = 100,                                                                                \
         .also = "alpha size_aware",                                                                \
