@@ -44,7 +44,7 @@ typedef uint32_t jayi_place; /* so a region has at most 32 GiB */
 /* ---- header ---- */
 
 #define JAYI_MAGIC UINT64_C(0x6568636163796a0a) /* "\njycache" with the a lost on purpose */
-#define JAYI_FORMAT 3u
+#define JAYI_FORMAT 4u
 
 typedef struct jayi_header {
     uint64_t magic;
@@ -110,7 +110,7 @@ typedef struct jayi_row {
 
 enum { JAYI_PROBATION, JAYI_MAIN, JAYI_QUEUES }; /* policy.h */
 #define JAYI_BANDS 15 /* of sizes, each 4 times as wide as the one before */
-#define JAYI_GHOST_CHUNKS 8
+#define JAYI_GHOST_CHUNKS 32
 
 /* One list of entries, oldest to newest. */
 typedef struct jayi_list {
