@@ -110,7 +110,7 @@ typedef struct jayi_row {
 
 enum { JAYI_PROBATION, JAYI_MAIN, JAYI_QUEUES }; /* policy.h */
 #define JAYI_CLASSES 64 /* of weights, each 1 / sqrt(2) of the one before */
-#define JAYI_GHOST_CHUNKS 8
+#define JAYI_GHOST_CHUNKS 32
 
 /* One list of entries, oldest to newest. */
 typedef struct jayi_list {

@@ -13,6 +13,10 @@
 #define CHUNKS_WANTED 512
 #define CHUNK_SHIFT_MIN 12
 #define CHUNK_SHIFT_MAX 17
+/* Each shard leaves half a chunk of its heap and half a chunk of its index unused: where there are
+ * several, chunks are smaller, but large enough for the table of them to be searched. */
+#define SHARED_CHUNKS_WANTED 16384
+#define SHARED_CHUNK_SHIFT_MIN 15
 #define SHARD_BYTES_WANTED (UINT64_C(16) << 20) /* rebuilt in 20 ms, also when entries are small */
 #define ONE_SHARD_BYTES (UINT64_C(32) << 20)    /* in so little, large entries want all of it */
 #define SHARDS_MAX 256
@@ -26,9 +30,10 @@ static uint64_t round_up(uint64_t number, uint64_t step) {
     return (number + step - 1) / step * step;
 }
 
-static uint32_t chunk_shift_for(uint64_t region_bytes) {
-    uint32_t shift = CHUNK_SHIFT_MIN;
-    while (shift < CHUNK_SHIFT_MAX && (region_bytes >> shift) > CHUNKS_WANTED) shift++;
+static uint32_t chunk_shift_for(uint64_t region_bytes, uint32_t shard_count) {
+    uint32_t shift = shard_count == 1 ? CHUNK_SHIFT_MIN : SHARED_CHUNK_SHIFT_MIN;
+    uint64_t wanted = shard_count == 1 ? CHUNKS_WANTED : SHARED_CHUNKS_WANTED;
+    while (shift < CHUNK_SHIFT_MAX && (region_bytes >> shift) > wanted) shift++;
     return shift;
 }
 
@@ -62,8 +67,8 @@ static void lay_out(const jayi_region_plan *plan, jayi_header *header) {
     header->row_count = plan->row_count;
     header->size_bias = plan->size_bias;
     header->seed = plan->seed;
-    header->chunk_shift = chunk_shift_for(plan->region_bytes);
     header->shard_count = shard_count_for(plan);
+    header->chunk_shift = chunk_shift_for(plan->region_bytes, header->shard_count);
     uint64_t chunk_bytes = UINT64_C(1) << header->chunk_shift;
     uint64_t most_chunks = plan->region_bytes / chunk_bytes;
     header->directory_size = (uint32_t)(most_chunks / header->shard_count / 2);

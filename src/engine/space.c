@@ -16,7 +16,8 @@
 #define PLACES_COMPARED 12
 #define CLEARINGS_MAX 16 /* that failed, over views that hold items */
 #define ROW_ENTRIES 64
-#define ROW_CHUNKS_MAX 16
+#define ROW_BYTES_MAX (2u << 20)
+#define RUN_FROM (128u << 10) /* shorter items share chunks, which lie in a row if need be */
 #define COST_OF_HOT 8 /* times the bytes, for an entry that has hits */
 #define MOVE_COST 256 /* bytes that could be copied while an item is relinked */
 #define WINDOWS_TRIED 64
@@ -172,16 +173,22 @@ static bool dislodge(jayi_region *region, jayi_shard *shard, jayi_place place, i
     return true;
 }
 
+/* Whether more has to be cleared than what is had: it is too little, or the rest of it is. */
+static bool wants_more(uint64_t had, uint64_t bytes) {
+    return had < bytes || (had > bytes && had - bytes < JAYI_BLOCK_MIN);
+}
+
 /*
- * Empties the heap from `place`, where a block begins behind one that is not free, until at least
- * `bytes` are had, which are then in no bin. Returns how much was had; 0: it cannot be, and all is
- * given back.
+ * Empties the heap from `place`, where a block begins behind one that is not free, until `bytes`
+ * are had, or enough for a block more, which are then in no bin. Returns how much was had; 0: it
+ * cannot be, and all is given back.
  */
 static uint64_t clear_from(jayi_region *region, jayi_shard *shard, jayi_place place, uint64_t bytes,
                            int64_t now_ms) {
     uint64_t had = 0;
     shard->keeps_chunks++;
-    for (uint64_t step = 0; had < bytes && step < bytes / JAYI_BLOCK_MIN * 4 + 64; step++) {
+    for (uint64_t step = 0; wants_more(had, bytes) && step < bytes / JAYI_BLOCK_MIN * 4 + 64;
+         step++) {
         jayi_place at = place + (jayi_place)(had / JAYI_UNIT);
         if (!jayi_heap_owns(region, shard, at) || jayi_peek(&shard->is_damaged)) break;
         uint64_t state = jayi_peek(&jayi_item_at(region, at)->state);
@@ -196,9 +203,10 @@ static uint64_t clear_from(jayi_region *region, jayi_shard *shard, jayi_place pl
             jayi_heap_flush(region, shard);
         }
     }
-    if (had < bytes && had > 0) jayi_heap_give(region, shard, place, had);
+    bool is_enough = !wants_more(had, bytes);
+    if (!is_enough && had > 0) jayi_heap_give(region, shard, place, had);
     shard->keeps_chunks--;
-    return had < bytes ? 0 : had;
+    return is_enough ? had : 0;
 }
 
 /* What it would cost to lose or move the item at a place, in bytes that others could use. */
@@ -249,7 +257,7 @@ static jayi_place take_by_clearing(jayi_region *region, jayi_shard *shard, uint6
         best = place;
     }
     if (best == 0) return 0;
-    uint64_t had = clear_from(region, shard, best, bytes + JAYI_BLOCK_MIN, now_ms);
+    uint64_t had = clear_from(region, shard, best, bytes, now_ms);
     if (had == 0) return 0;
     jayi_heap_cut(region, shard, best, had, bytes);
     return best;
@@ -295,14 +303,8 @@ static bool empty_heap_chunk(jayi_region *region, jayi_shard *shard, uint32_t ch
     uint64_t wanted = left + chunk_bytes;
     jayi_place end =
         jayi_place_of(region, jayi_chunk_at(region, chunk)) + (jayi_place)(chunk_bytes / JAYI_UNIT);
-    /* Where the heap goes on behind the chunk, what is left of a block there must be one. */
-    bool goes_on = jayi_heap_owns_chunk(region, shard, chunk + 1);
     uint64_t had = clear_from(region, shard, start, wanted, now_ms);
     if (had == 0) return false;
-    if (goes_on && had > wanted && had - wanted < JAYI_BLOCK_MIN) {
-        jayi_heap_give(region, shard, start, had);
-        return false;
-    }
     shard->keeps_chunks++;
     if (had > wanted) {
         jayi_poke(&jayi_item_at(region, end)->state, 0);
@@ -398,13 +400,28 @@ static bool vacate(jayi_region *region, jayi_shard *mine, uint32_t token, uint32
 
 /* ---- taking ---- */
 
-/* Whether chunks from `first` on can be had, in principle. */
-static uint32_t window_end(const jayi_region *region, uint32_t first, uint32_t count) {
-    for (uint32_t chunk = first; chunk < first + count; chunk++) {
-        enum jayi_chunk_kind kind = jayi_chunk_kind(jayi_peek(&region->chunk_table[chunk]));
+/* Where a window of `count` chunks from `first` on would have to begin at least, so as to have no
+ * tables in it: `first` itself, or behind the last of them. */
+static uint32_t behind_tables(const jayi_region *region, uint32_t first, uint32_t count) {
+    for (uint32_t chunk = first + count; chunk > first; chunk--) {
+        enum jayi_chunk_kind kind = jayi_chunk_kind(jayi_peek(&region->chunk_table[chunk - 1]));
         if (kind == JAYI_CHUNK_INDEX || kind == JAYI_CHUNK_GHOSTS) return chunk;
     }
-    return first + count;
+    return first;
+}
+
+/* The next window without tables, from `start` on and round the region's end; JAYI_NO_CHUNK: there
+ * is none. */
+static uint32_t next_window(const jayi_region *region, uint32_t start, uint32_t count) {
+    for (int turn = 0; turn < 2; turn++) {
+        while (start + count <= region->chunk_count) {
+            uint32_t first = behind_tables(region, start, count);
+            if (first == start) return start;
+            start = first;
+        }
+        start = 0;
+    }
+    return JAYI_NO_CHUNK;
 }
 
 /* Room for an item that fills chunks of its own. */
@@ -414,27 +431,46 @@ static jayi_place take_run(jayi_region *region, jayi_shard *shard, uint32_t toke
     uint32_t count = jayi_run_chunks(region, bytes);
     if (count > region->chunk_count) return 0;
     uint32_t start = (uint32_t)(shard->unlinks * 7919 % region->chunk_count);
-    for (uint32_t tries = 0; tries < WINDOWS_TRIED; tries++) {
-        uint32_t first = jayi_chunk_claim_run(region, count, owner);
-        if (first != JAYI_NO_CHUNK) return jayi_place_of(region, jayi_chunk_at(region, first));
-        if (start + count > region->chunk_count) start = 0;
-        uint32_t end = window_end(region, start, count);
-        if (end < start + count) {
-            start = end + 1;
-            continue;
-        }
+    uint32_t first = jayi_chunk_claim_run(region, count, owner);
+    for (uint32_t tries = 0; first == JAYI_NO_CHUNK && tries < WINDOWS_TRIED; tries++) {
+        start = next_window(region, start, count);
+        if (start == JAYI_NO_CHUNK) return 0;
         bool is_free = true;
-        for (uint32_t chunk = start; chunk < end && is_free; chunk++)
+        for (uint32_t chunk = start; chunk < start + count && is_free; chunk++)
             is_free = vacate(region, shard, token, chunk, now_ms);
         if (jayi_peek(&shard->is_damaged)) return 0;
+        if (is_free) first = jayi_chunk_claim_run(region, count, owner);
         start += is_free ? count : 1 + count / 2;
     }
-    return 0;
+    return first != JAYI_NO_CHUNK ? jayi_place_of(region, jayi_chunk_at(region, first)) : 0;
+}
+
+/* How many chunks of a heap a block needs to itself: what is left of the last one has to be a block
+ * again, or nothing, or the heap does not serve from it. */
+static uint32_t heap_chunks_for(const jayi_region *region, uint64_t bytes) {
+    bool is_even = bytes % jayi_chunk_bytes(region) == 0;
+    return jayi_run_chunks(region, is_even ? bytes : bytes + JAYI_BLOCK_MIN);
+}
+
+/* As below, where one chunk is too short: those of a run become a row of the heap. */
+static jayi_place take_by_row(jayi_region *region, jayi_shard *shard, uint32_t token,
+                              uint64_t bytes, int64_t now_ms) {
+    uint32_t count = heap_chunks_for(region, bytes);
+    uint64_t row_bytes = (uint64_t)count << region->chunk_shift;
+    jayi_place place = take_run(region, shard, token, row_bytes, now_ms);
+    if (place == 0) return 0;
+    uint32_t first = jayi_chunk_of(region, place);
+    uint32_t entry = jayi_chunk_entry(JAYI_CHUNK_HEAP, jayi_shard_number(region, shard));
+    for (uint32_t i = 0; i < count; i++) atomic_store(&region->chunk_table[first + i], entry);
+    jayi_heap_add_chunks(region, shard, first, count);
+    return jayi_heap_take(region, shard, bytes);
 }
 
 /* A block from a chunk of another shard, for one that has nothing left to evict. */
 static jayi_place take_by_chunk(jayi_region *region, jayi_shard *shard, uint32_t token,
                                 uint64_t bytes, int64_t now_ms) {
+    if (heap_chunks_for(region, bytes) > 1)
+        return take_by_row(region, shard, token, bytes, now_ms);
     uint32_t start = (uint32_t)(shard->unlinks * 7919 % region->chunk_count);
     for (uint32_t i = 0; i < region->chunk_count && !jayi_peek(&shard->is_damaged); i++) {
         uint32_t chunk = (start + i) % region->chunk_count;
@@ -449,25 +485,22 @@ static jayi_place take_by_chunk(jayi_region *region, jayi_shard *shard, uint32_t
 }
 
 bool jayi_space_is_run(const jayi_region *region, uint64_t bytes) {
-    /* What leaves less than a block of its chunk could have no chunk of a heap to itself. */
-    return region->shard_count > 1 && bytes > jayi_chunk_bytes(region) - JAYI_BLOCK_MIN;
+    /* What leaves less than a block of the largest chunk could have no such chunk to itself. */
+    return region->shard_count > 1 && bytes > RUN_FROM - JAYI_BLOCK_MIN;
 }
 
 /* How many chunks the heap takes at once. Large entries want long rows; small ones little waste. */
 static uint32_t chunks_at_once(const jayi_region *region, const jayi_shard *shard) {
     uint64_t items = jayi_peek(&shard->item_count);
     uint64_t mean = items > 0 ? jayi_peek(&shard->block_bytes) / items : 0;
-    uint64_t count = mean * ROW_ENTRIES >> region->chunk_shift;
-    return count > ROW_CHUNKS_MAX ? ROW_CHUNKS_MAX : (uint32_t)count;
+    uint64_t wanted = mean * ROW_ENTRIES;
+    return (uint32_t)((wanted > ROW_BYTES_MAX ? ROW_BYTES_MAX : wanted) >> region->chunk_shift);
 }
 
 /* More chunks for the heap, if there are free ones. */
 static bool extend_heap(jayi_region *region, jayi_shard *shard, uint64_t bytes) {
     uint32_t number = jayi_shard_number(region, shard);
-    bool is_even = bytes % jayi_chunk_bytes(region) == 0;
-    /* What is left of the last chunk has to be a block, or nothing: the heap serves from no other.
-     */
-    uint32_t needed = jayi_run_chunks(region, is_even ? bytes : bytes + JAYI_BLOCK_MIN);
+    uint32_t needed = heap_chunks_for(region, bytes);
     uint32_t wanted = chunks_at_once(region, shard);
     uint32_t count = needed > wanted ? needed : wanted;
     uint32_t first = JAYI_NO_CHUNK;

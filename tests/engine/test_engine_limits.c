@@ -157,6 +157,33 @@ static void sizes_around_chunks(void **state) {
     kit_close(&region);
 }
 
+/* Where there are several shards, values too long for one chunk still share chunks with others, and
+ * the longest have chunks of their own: each finds room, whatever filled the region before. */
+static void sizes_around_chunks_of_several_shards(void **state) {
+    (void)state;
+    jayi_region region;
+    kit_open(&region, 48 * MIB, 0);
+    assert_true(region.shard_count > 1);
+    uint64_t chunk = jayi_chunk_bytes(&region);
+    const uint64_t before[] = {0, 50, 700, chunk - 100, 2 * chunk};
+    for (size_t b = 0; b < COUNT_OF(before); b++) {
+        for (uint64_t i = 0; i < 40 * MIB / (before[b] + 60); i++)
+            assert_int_equal(kit_set(&region, 1000000 * (b + 1) + i, before[b], 0), JAY_OK);
+        kit_check(&region);
+        for (uint64_t size = chunk / 2; size <= 6 * chunk; size += chunk / 2) {
+            for (int64_t off = -80; off <= 16; off += 16) {
+                size_t bytes = (size_t)((int64_t)size + off);
+                assert_int_equal(kit_set(&region, bytes, bytes, 0), JAY_OK);
+                assert_true(kit_has(&region, bytes, bytes));
+            }
+        }
+        for (uint32_t i = 0; i < region.shard_count; i++)
+            jayi_recover(&region, &region.shards[i]);
+        assert_int_equal(kit_stats(&region).resets, 0);
+    }
+    kit_close(&region);
+}
+
 /* Waits, for no longer than it takes, until a time is over. */
 static void wait_until(int64_t when_ms) {
     while (jayi_clock_ms() <= when_ms) {
@@ -259,6 +286,7 @@ int main(void) {
         cmocka_unit_test(sizes_around_the_header),
         cmocka_unit_test(big_values_find_room_among_small_ones),
         cmocka_unit_test(sizes_around_chunks),
+        cmocka_unit_test(sizes_around_chunks_of_several_shards),
         cmocka_unit_test(the_expired_are_cleared_away),
         cmocka_unit_test(the_expired_go_before_the_living),
         cmocka_unit_test(fragmentation_stays_bounded),
