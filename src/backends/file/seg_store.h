@@ -218,10 +218,10 @@ int jayi_segment_write(const jayi_dir *dir, int fd, const struct iovec *parts, i
 /* ---- their pages in memory: seg_pages.c ---- */
 
 /*
- * Has the kernel hold a file that was just made in its largest pages, where that takes no room on the
- * disk. Nothing may have been written to it yet. Values of many pages are read from those a third
- * faster; but records shorter than a page are written to them at a third of the speed, so this is
- * not for small ones.
+ * Has the kernel hold a file that was just made in its largest pages, where that takes no room on
+ * the disk. Nothing may have been written to it yet. Values of many pages are read from those a
+ * third faster; but records shorter than a page are written to them at a third of the speed, so
+ * this is not for small ones.
  */
 void jayi_segment_warm(const jayi_dir *dir, int fd, size_t size);
 
