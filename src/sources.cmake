@@ -20,6 +20,7 @@ set(JAYCACHE_SOURCES
     backends/file/seg_files.c
     backends/file/seg_index.c
     backends/file/seg_log.c
+    backends/file/seg_pages.c
     backends/file/seg_read.c
     backends/file/seg_reclaim.c
     backends/file/seg_record.c

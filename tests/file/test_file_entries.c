@@ -177,20 +177,62 @@ static void links_and_others_in_place_of_an_entry(void **state) {
     file_expect(cache, "key", value);
 }
 
-static void a_link_in_place_of_a_folder(void **state) {
+/* Some of these are in the folder that is not ours: sets into that are refused. Returns how many
+ * were stored. */
+static int set_others(void) {
+    int stored = 0;
+    for (int i = 0; i < 40; i++) {
+        char key[20];
+        snprintf(key, sizeof key, "other%d", i);
+        int status = jay_set(cache, key, strlen(key), value, sizeof value, 0, NULL);
+        if (status != JAY_E_PERMISSION) assert_int_equal(status, JAY_OK);
+        stored += status == JAY_OK;
+    }
+    return stored;
+}
+
+static int count_one(void *arg, const jay_entry_info *entry) {
+    (void)entry;
+    ++*(int *)arg;
+    return 0;
+}
+
+static int count_shown(void) {
+    int count = 0;
+    assert_int_equal(jay_iterate(cache, count_one, &count, NULL), JAY_OK);
+    return count;
+}
+
+/* All but the sets of that folder go on: misses, other folders, eviction, clear. */
+static void a_link_or_file_in_place_of_a_folder(void **state) {
     (void)state;
-    char leaf[700], aside[720];
-    set("key", value);
-    leaf_of(file_only_entry("c"), leaf);
+    char folder[700], aside[720];
     snprintf(aside, sizeof aside, "%s", file_path("aside"));
+    for (int kind = 0; kind < 4; kind++) {
+        jay_error error = {.message = ""};
+        set("key", value);
+        leaf_of(file_only_entry("c"), folder);
+        if (kind >= 2) *strrchr(folder, '/') = '\0'; /* the one above it */
+        file_remove(aside);
+        assert_int_equal(rename(folder, aside), 0);
+        if (kind % 2 == 0) assert_int_equal(symlink(aside, folder), 0);
+        if (kind % 2 == 1) file_store(folder, "x", 1);
+        file_expect(cache, "key", NULL);
+        assert_int_equal(jay_delete(cache, "key", 3, NULL), JAY_MISS);
+        assert_int_equal(jay_set(cache, "key", 3, "new", 3, 0, &error), JAY_E_PERMISSION);
+        assert_holds(error.message, "remove it");
+        assert_int_equal(count_shown(), set_others());
+        jay_cache *limited = file_must_open("c", "max_items=5");
+        set_others();
+        assert_in_range(count_shown(), 1, 5);
+        assert_int_equal(jay_close(limited), JAY_OK);
+        limited = file_must_open("c", "max_items=0");
+        assert_int_equal(jay_clear(cache, NULL), JAY_OK);
+        assert_int_equal(count_shown(), 0);
+        assert_int_equal(unlink(folder), 0);
+        assert_int_equal(jay_close(limited), JAY_OK);
+    }
     file_remove(aside);
-    assert_int_equal(rename(leaf, aside), 0);
-    assert_int_equal(symlink(aside, leaf), 0);
-    file_expect(cache, "key", NULL);
-    jay_error error = {.message = ""};
-    assert_int_equal(jay_set(cache, "key", 3, "new", 3, 0, &error), JAY_E_PERMISSION);
-    assert_holds(error.message, "remove it");
-    assert_int_equal(unlink(leaf), 0);
     set("key", "new");
     file_expect(cache, "key", "new");
 }
@@ -393,7 +435,7 @@ static void without_openat2(void **state) {
     jayi_file_ops kernel = jayi_files;
     jayi_files.open = jayi_file_open_by_steps;
     links_and_others_in_place_of_an_entry(state);
-    a_link_in_place_of_a_folder(state);
+    a_link_or_file_in_place_of_a_folder(state);
     jayi_files = kernel;
 }
 
@@ -420,7 +462,7 @@ int main(void) {
         TEST(swapped_files_are_no_ones),
         TEST(foreign_files_are_left_alone),
         TEST(links_and_others_in_place_of_an_entry),
-        TEST(a_link_in_place_of_a_folder),
+        TEST(a_link_or_file_in_place_of_a_folder),
         TEST(the_spare_is_never_someone_elses),
         TEST(a_linked_entry_keeps_its_bytes),
         TEST(large_values_leave_no_spare),

@@ -183,7 +183,8 @@ void jayi_claim_unlock(int lock_fd);
 /* ---- leaves: file_leaf.c ---- */
 
 /* Opens a leaf for reading; with `may_make` it is made if need be. JAY_OK; JAY_MISS: it is not
- * there, or could not be made because the directory is gone; or a failure. */
+ * there, or could not be made because the directory is gone; or a failure. What stands in its place
+ * and is no folder of ours is a failure only to who would make it. */
 int jayi_leaf_open(const jay_backend *backend, uint32_t leaf, bool may_make, int *ret_fd,
                    jay_error *error);
 

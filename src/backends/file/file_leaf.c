@@ -32,6 +32,10 @@ int jayi_file_failed(const char *what, const char *path, jay_error *error) {
         code = JAY_E_FULL;
         advice = "make room, or give a smaller max_bytes";
         break;
+    case ELOOP:
+        code = JAY_E_PERMISSION;
+        advice = "no link is followed here; remove it";
+        break;
     case ENOMEM:
         code = JAY_E_NO_MEMORY;
         advice = "the kernel is out of memory";
@@ -135,17 +139,17 @@ int jayi_leaf_open(const jay_backend *backend, uint32_t leaf, bool may_make, int
         errno = saved;
         return jayi_file_failed("sync", backend->dir->path, error);
     }
-    if (fd < 0 && errno == ENOENT) return JAY_MISS;
-    if (fd < 0) {
-        int saved = errno;
-        if (saved != ELOOP && saved != ENOTDIR)
-            return jayi_file_failed("open a folder of", backend->dir->path, error);
-        return jay_error_set(error, JAY_E_PERMISSION, saved,
-                             "%s/%s is not a folder that this cache has made; remove it",
-                             backend->dir->path, path);
+    if (fd >= 0) {
+        *ret_fd = fd;
+        return JAY_OK;
     }
-    *ret_fd = fd;
-    return JAY_OK;
+    int saved = errno;
+    bool is_foreign = saved == ELOOP || saved == ENOTDIR;
+    if (saved == ENOENT || (is_foreign && !may_make)) return JAY_MISS;
+    if (!is_foreign) return jayi_file_failed("open a folder of", backend->dir->path, error);
+    return jay_error_set(error, JAY_E_PERMISSION, saved,
+                         "%s/%s is not a folder that this cache has made; remove it",
+                         backend->dir->path, path);
 }
 
 int jayi_leaf_list(int folder_fd, jayi_leaf_fn *fn, void *arg, jay_error *error) {

@@ -128,66 +128,34 @@ void jayi_segments_sweep(jayi_store *store) {
 /* ---- making and removing ---- */
 
 /* Gives a file that is open the mode, size and header of a segment. */
-static int set_up(const jayi_dir *dir, int fd, uint32_t mode, uint32_t serial, uint32_t capacity,
-                  jay_error *error) {
+static int set_up(const jayi_dir *dir, int fd, const jayi_segment_plan *plan, jay_error *error) {
     struct stat st = {0};
     jayi_segment_header header;
-    jayi_segment_compose(serial, capacity, jayi_clock_real_ms(), atomic_load(&dir->seed), &header);
+    jayi_segment_compose(plan->serial, plan->capacity, jayi_clock_real_ms(),
+                         atomic_load(&dir->seed), &header);
     struct iovec part = {&header, sizeof header};
     if (jayi_files.stat(fd, &st) != 0 ||
-        ((st.st_mode & 07777) != mode && jayi_files.set_mode(fd, mode) != 0))
+        ((st.st_mode & 07777) != plan->mode && jayi_files.set_mode(fd, plan->mode) != 0))
         return jayi_file_failed("set the permissions of a segment in", dir->path, error);
-    if (st.st_size != capacity && jayi_files.truncate(fd, capacity) != 0)
+    if (st.st_size != plan->capacity && jayi_files.truncate(fd, plan->capacity) != 0)
         return jayi_file_failed("size a segment in", dir->path, error);
+    if (plan->is_warmed) jayi_segment_warm(dir, fd, plan->capacity);
     return jayi_segment_write(dir, fd, &part, 1, 0, error);
 }
 
-int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint32_t capacity,
-                      jay_error *error) {
+int jayi_segment_make(const jayi_dir *dir, const jayi_segment_plan *plan, jay_error *error) {
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
-    jayi_segment_name(serial, name);
-    int fd = jayi_files.open(dir->root_fd, name, O_RDWR | O_CREAT | O_EXCL, mode);
+    jayi_segment_name(plan->serial, name);
+    int fd = jayi_files.open(dir->root_fd, name, O_RDWR | O_CREAT | O_EXCL, plan->mode);
     if (fd < 0 && (errno == EEXIST || errno == ENOENT)) return JAYI_RENEW;
     if (fd < 0) return jayi_file_failed("create a segment in", dir->path, error);
-    int status = set_up(dir, fd, mode, serial, capacity, error);
+    int status = set_up(dir, fd, plan, error);
     jayi_files.close(fd);
     if (status != JAY_OK) jayi_files.unlink(dir->root_fd, name);
     return status;
 }
 
-void jayi_segment_warm(jayi_store *store, uint32_t serial, uint32_t capacity) {
-    const size_t part = (size_t)256 << 10; /* the kernel reads ahead of sequential reads only */
-    jayi_held held;
-    unsigned char *bytes = jayi_alloc(&store->dir->allocator, part);
-    if (bytes != NULL && jayi_segment_hold(store, serial, &held, NULL) == JAY_OK) {
-        uint64_t at = 0;
-        ssize_t got = 1;
-        for (; at < capacity && got > 0; at += part)
-            got = jayi_files.read_at(held.fd, bytes, part, at);
-        jayi_segment_drop(&held);
-    }
-    jayi_free(&store->dir->allocator, bytes);
-}
-
 /* ---- the spare ---- */
-
-/* Whether all of a file is in memory: then writing to it is faster than to a new one, and else
- * slower, since each page that is written in part would have to be read before. */
-static bool is_resident(int fd, size_t size) {
-    enum { PART_PAGES = 256 };
-    unsigned char pages[PART_PAGES];
-    const size_t part = (size_t)PART_PAGES * 4096;
-    unsigned char *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED) return false;
-    bool is_there = true;
-    for (size_t at = 0; at < size && is_there; at += part) {
-        size_t bytes = size - at < part ? size - at : part;
-        is_there = mincore(map + at, bytes, pages) == 0;
-        for (size_t i = 0; i < (bytes + 4095) / 4096 && is_there; i++) is_there = pages[i] & 1;
-    }
-    munmap(map, size);
-    return is_there;
-}
 
 void jayi_segment_spare(jayi_store *store, uint32_t serial) {
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
@@ -195,7 +163,7 @@ void jayi_segment_spare(jayi_store *store, uint32_t serial) {
     jayi_segment_name(serial, name);
     bool is_kept = false;
     if (jayi_segment_hold(store, serial, &held, NULL) == JAY_OK) {
-        is_kept = is_resident(held.fd, store->segment_bytes) &&
+        is_kept = jayi_segment_is_resident(held.fd, store->segment_bytes) &&
                   jayi_files.rename(store->dir->root_fd, name, JAYI_SPARE_SEGMENT) == 0;
         jayi_segment_drop(&held);
         forget(fd_slot_of(store, serial));
@@ -207,20 +175,21 @@ void jayi_segment_spare(jayi_store *store, uint32_t serial) {
     }
 }
 
-int jayi_segment_reuse(jayi_store *store, uint32_t mode, uint32_t serial, uint32_t capacity,
-                       jay_error *error) {
+int jayi_segment_reuse(jayi_store *store, const jayi_segment_plan *plan, jay_error *error) {
     const jayi_dir *dir = store->dir;
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
     struct stat st = {0};
-    if (atomic_load(&store->control->spare) == 0 || capacity != store->segment_bytes)
+    jayi_segment_plan of_spare = *plan;
+    of_spare.is_warmed = false; /* it has its pages */
+    if (atomic_load(&store->control->spare) == 0 || plan->capacity != store->segment_bytes)
         return JAY_MISS;
     atomic_store(&store->control->spare, 0);
-    jayi_segment_name(serial, name);
+    jayi_segment_name(plan->serial, name);
     if (jayi_files.move(dir->root_fd, JAYI_SPARE_SEGMENT, dir->root_fd, name) != 0) return JAY_MISS;
     int fd = jayi_files.open(dir->root_fd, name, O_RDWR, 0);
     int status = JAY_MISS;
     if (fd >= 0 && jayi_files.stat(fd, &st) == 0 && is_ours(dir, &st))
-        status = set_up(dir, fd, mode, serial, capacity, error);
+        status = set_up(dir, fd, &of_spare, error);
     if (fd >= 0) jayi_files.close(fd);
     if (status != JAY_OK) jayi_files.unlink(dir->root_fd, name);
     return status;

@@ -257,10 +257,12 @@ static int replay_segment(replay *r, uint32_t serial) {
 /* Begins the segment that comes next. Older processes may still be about one of that number. */
 static int begin_next(replay *r, uint32_t serial) {
     jayi_store *store = r->store;
+    jayi_segment_plan plan = {.mode = store->dir->mode, .capacity = store->segment_bytes};
     int status = JAYI_RENEW;
-    for (int i = 0; i < 100 && status == JAYI_RENEW; i++, serial++)
-        status = jayi_segment_make(store->dir, store->dir->mode, serial + 1, store->segment_bytes,
-                                   r->error);
+    for (int i = 0; i < 100 && status == JAYI_RENEW; i++, serial++) {
+        plan.serial = serial + 1;
+        status = jayi_segment_make(store->dir, &plan, r->error);
+    }
     if (status == JAYI_RENEW)
         return jay_error_set(r->error, JAY_E_BUSY, 0, "others make segments in %s all the time",
                              store->dir->path);

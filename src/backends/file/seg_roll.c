@@ -189,16 +189,18 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
     uint64_t budget = 0;
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
     int status = JAY_E_FULL;
-    if (jayi_segment_reuse(store, seg->backend->mode, serial, capacity, NULL) == JAY_OK)
-        return JAY_OK;
-    bool is_warmed = expects_large(store, serial, bytes);
+    const jayi_segment_plan plan = {.mode = seg->backend->mode,
+                                    .serial = serial,
+                                    .capacity = capacity,
+                                    .is_warmed = expects_large(store, serial, bytes)};
+    if (jayi_segment_reuse(store, &plan, NULL) == JAY_OK) return JAY_OK;
     for (int i = 0; i < MAKE_ATTEMPTS && status == JAY_E_FULL; i++) {
-        status = jayi_segment_make(store->dir, seg->backend->mode, serial, capacity, error);
+        status = jayi_segment_make(store->dir, &plan, error);
         if (status == JAYI_RENEW && jayi_store_is_current(store)) {
             /* Left by someone who died here: nobody has written into it. */
             jayi_segment_name(serial, name);
             jayi_files.unlink(store->dir->root_fd, name);
-            status = jayi_segment_make(store->dir, seg->backend->mode, serial, capacity, error);
+            status = jayi_segment_make(store->dir, &plan, error);
         }
         if (status != JAY_E_FULL) break;
         while (tail < serial - 1 && atomic_load(&jayi_slot_of(store, tail)->serial) != tail) tail++;
@@ -206,7 +208,6 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
         jayi_log_reclaim(seg, tail, &budget, false);
         jayi_segment_drop_spare(store);
     }
-    if (status == JAY_OK && is_warmed) jayi_segment_warm(store, serial, capacity);
     return status;
 }
 

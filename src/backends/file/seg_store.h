@@ -174,18 +174,17 @@ typedef struct jayi_held {
 int jayi_segment_hold(jayi_store *store, uint32_t serial, jayi_held *ret_held, jay_error *error);
 void jayi_segment_drop(jayi_held *held);
 
+/* The file that a segment is to have. */
+typedef struct jayi_segment_plan {
+    uint32_t mode;
+    uint32_t serial;
+    uint32_t capacity;
+    bool is_warmed; /* jayi_segment_warm */
+} jayi_segment_plan;
+
 /* Makes the file of a segment, with its header. JAY_OK; JAYI_RENEW: its name is taken by another
  * index, or the directory is gone; or a failure. */
-int jayi_segment_make(const jayi_dir *dir, uint32_t mode, uint32_t serial, uint32_t capacity,
-                      jay_error *error);
-
-/*
- * Brings a segment that was just made into memory, where it takes no room on the disk. The kernel
- * does that in large pieces (where its file system can), from which values of many pages are read
- * by a third faster. Records shorter than a page are written to large pieces at a third of the
- * speed, so this is not for them.
- */
-void jayi_segment_warm(jayi_store *store, uint32_t serial, uint32_t capacity);
+int jayi_segment_make(const jayi_dir *dir, const jayi_segment_plan *plan, jay_error *error);
 
 /* Removes it, and frees its blocks for those who have it open. */
 void jayi_segment_unlink(jayi_store *store, uint32_t serial);
@@ -196,8 +195,7 @@ void jayi_segment_spare(jayi_store *store, uint32_t serial);
 
 /* Makes the next segment from the one that was kept. As jayi_segment_make; JAY_MISS: there is none
  * that can be used. */
-int jayi_segment_reuse(jayi_store *store, uint32_t mode, uint32_t serial, uint32_t capacity,
-                       jay_error *error);
+int jayi_segment_reuse(jayi_store *store, const jayi_segment_plan *plan, jay_error *error);
 
 /* Removes the one that was kept. */
 void jayi_segment_drop_spare(jayi_store *store);
@@ -216,6 +214,20 @@ int jayi_segment_read_parts(const jayi_dir *dir, int fd, const struct iovec *par
 /* Writes fully, at most four parts: JAY_OK or a failure. */
 int jayi_segment_write(const jayi_dir *dir, int fd, const struct iovec *parts, int count,
                        uint64_t at, jay_error *error);
+
+/* ---- their pages in memory: seg_pages.c ---- */
+
+/*
+ * Has the kernel hold a file that was just made in its largest pages, where that takes no room on
+ * the disk. Nothing may have been written to it yet. Values of many pages are read from those a
+ * third faster; but records shorter than a page are written to them at a third of the speed, so
+ * this is not for small ones.
+ */
+void jayi_segment_warm(const jayi_dir *dir, int fd, size_t size);
+
+/* Whether all of a file is in memory: then writing to it is faster than to a new one, and else
+ * slower, since each page that is written in part would have to be read before. */
+bool jayi_segment_is_resident(int fd, size_t size);
 
 static inline uint64_t jayi_whole_blocks(uint64_t bytes) {
     return (bytes + 4095) / 4096 * 4096;
