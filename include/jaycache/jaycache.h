@@ -23,7 +23,7 @@
  *             _str forms have no `error`; failures also go to the cache's log callback.
  *  Keys       1 byte to JAY_KEY_MAX_BYTES, any bytes, NUL included. Since keys often come from
  *             untrusted input, reading or deleting a key outside those lengths is a plain miss;
- *             storing under one is JAY_E_KEY.
+ *             storing under one is JAY_E_KEY. Where the size is 0, the key may be NULL.
  *  Values     0 bytes to what the backend can hold, any bytes. A value that is the canonical
  *             decimal form of a signed 64-bit integer ("-17": no '+', no spaces, no leading zeros)
  *             is also a counter: jay_inc works on it.
@@ -310,11 +310,13 @@ typedef struct jay_cache jay_cache;
  *              shm:NAME   in memory that the processes of this machine share
  *              file:PATH  in files of a directory, which outlive their processes
  *              memcached://HOST   on memcached servers; memcacheds: over TLS
+ *              redis://HOST/DB    on a Redis or Valkey server; rediss: over TLS;
+ *                                 redis+unix:, redis+sentinel:, redis+cluster: (jay_scheme_at)
  *   options    more options, or NULL. Where both give an option, the URL's counts, so that
  *              a configuration file can overrule what a program has built in.
  *   ret_cache  on JAY_OK, a handle to be ended with jay_close.
  * Returns JAY_OK, JAY_E_ARGUMENT, JAY_E_URL, JAY_E_SCHEME, JAY_E_OPTION (the message names the
- * nearest), JAY_E_OPTION_VALUE (the message gives the bounds), JAY_E_NO_MEMORY, or what the
+ * nearest, or all), JAY_E_OPTION_VALUE (the message gives the bounds), JAY_E_NO_MEMORY, or what the
  * backend reports. Since 0.1.
  */
 JAY_API int jay_open(const char *url, const jay_options *options, jay_cache **ret_cache,

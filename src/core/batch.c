@@ -79,7 +79,8 @@ static int batch_status(const batch *b) {
 static int check_keys(jay_cache *cache, const jay_bytes *keys, size_t count, jay_error *error) {
     if (keys == NULL) return jayi_bad_argument(cache, "keys", error);
     for (size_t i = 0; i < count; i++) {
-        if (keys[i].data == NULL) return jayi_bad_argument(cache, "a key's data", error);
+        if (keys[i].data == NULL && keys[i].size > 0)
+            return jayi_bad_argument(cache, "a key's data", error);
     }
     return JAY_OK;
 }
@@ -173,7 +174,9 @@ void jay_values_release(jay_value *values, size_t count) {
 static int check_pairs(jay_cache *cache, const jay_pair *pairs, size_t count, jay_error *error) {
     if (pairs == NULL) return jayi_bad_argument(cache, "pairs", error);
     for (size_t i = 0; i < count; i++) {
-        if (pairs[i].key.data == NULL || (pairs[i].value.data == NULL && pairs[i].value.size > 0))
+        bool has_key = pairs[i].key.data != NULL || pairs[i].key.size == 0;
+        bool has_value = pairs[i].value.data != NULL || pairs[i].value.size == 0;
+        if (!has_key || !has_value)
             return jayi_bad_argument(cache, "a pair's key and value", error);
     }
     return JAY_OK;

@@ -147,14 +147,27 @@ static int open_handle(const jay_backend_ops *ops, const jayi_url *url, const ja
     return JAY_OK;
 }
 
+static int unknown_scheme(const char *scheme, const jay_options *options, jay_error *error) {
+    const char *nearest = jayi_nearest_scheme(options, scheme);
+    if (nearest != NULL) {
+        return jay_error_set(error, JAY_E_SCHEME, 0,
+                             "no backend has the URL scheme '%s'; did you mean '%s:'?", scheme,
+                             nearest);
+    }
+    char list[sizeof error->message];
+    size_t used = 0;
+    for (size_t i = 0; jay_scheme_at(i) != NULL && used < sizeof list; i++) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s:", i == 0 ? "" : " ",
+                                 jay_scheme_at(i));
+    }
+    return jay_error_set(error, JAY_E_SCHEME, 0, "no backend has the URL scheme '%s'; there are %s",
+                         scheme, list);
+}
+
 static int open_url(const jayi_url *url, const jay_options *options, const jay_allocator *allocator,
                     jay_cache **ret_cache, jay_error *error) {
     const jay_backend_ops *ops = jayi_find_backend(options, url->scheme);
-    if (ops == NULL) {
-        return jay_error_set(error, JAY_E_SCHEME, 0,
-                             "no backend has the URL scheme '%s'; did you mean '%s:'?", url->scheme,
-                             jayi_nearest_scheme(options, url->scheme));
-    }
+    if (ops == NULL) return unknown_scheme(url->scheme, options, error);
     jay_option_value *values =
         jayi_calloc(allocator, JAYI_CORE_OPTION_COUNT + ops->option_count, sizeof *values);
     if (values == NULL)

@@ -104,8 +104,8 @@ typedef struct jayi_call {
 static inline int jayi_begin(jayi_call *call, jay_cache *cache, const void *key, size_t key_size,
                              jay_error *ret_error) {
     if (cache == NULL) return jayi_bad_argument(NULL, "the cache", ret_error);
-    if (key == NULL) return jayi_bad_argument(cache, "the key", ret_error);
     if (!jayi_key_fits(key_size)) return JAY_MISS;
+    if (key == NULL) return jayi_bad_argument(cache, "the key", ret_error);
     call->cache = cache;
     call->ret_error = ret_error;
     call->error.code = JAY_OK;

@@ -167,15 +167,15 @@ const jay_backend_ops *jayi_find_backend(const jay_options *options, const char 
 }
 
 const char *jayi_nearest_scheme(const jay_options *options, const char *scheme) {
-    const char *nearest = "null";
-    size_t least = jayi_name_distance(scheme, nearest);
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
     for (size_t i = 0;; i++) {
         size_t own = options != NULL ? options->backend_count : 0;
         const jay_backend_ops *ops =
             i < own ? options->backends[i] : jayi_builtin_backend_at(i - own);
         if (ops == NULL) return nearest;
         size_t distance = jayi_name_distance(scheme, ops->scheme);
-        if (distance < least) {
+        if (distance < least && jayi_name_is_like(scheme, ops->scheme)) {
             least = distance;
             nearest = ops->scheme;
         }

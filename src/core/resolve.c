@@ -17,26 +17,47 @@ static const jay_option_info *info_at(const jay_backend_ops *ops, size_t index) 
     return index < ops->option_count ? &ops->options[index] : NULL;
 }
 
-/* How far `name` is from an option, by its own name or one that it goes by elsewhere. */
+/* How far `name` is from an option, by its own name or one that it goes by elsewhere. SIZE_MAX:
+ * like none of them. */
 static size_t distance_to(const jay_option_info *info, const char *name) {
-    size_t least = jayi_name_distance(name, info->name);
+    size_t least = SIZE_MAX;
+    if (jayi_name_is_like(name, info->name)) least = jayi_name_distance(name, info->name);
     const char *also = info->also != NULL ? info->also : "";
     while (*also != '\0') {
         char word[64];
         size_t size = strcspn(also, " ");
         snprintf(word, sizeof word, "%.*s", (int)(size < 63 ? size : 63), also);
         size_t distance = jayi_name_distance(name, word);
-        if (distance < least) least = distance;
+        if (distance < least && jayi_name_is_like(name, word)) least = distance;
         also += size + (also[size] == ' ');
     }
     return least;
 }
 
+/* "a, b and c" of all options, as far as there is room. */
+static void list_options(const jay_backend_ops *ops, char *text, size_t capacity) {
+    size_t used = 0;
+    for (size_t i = 0; info_at(ops, i) != NULL && used < capacity; i++) {
+        const char *between = i == 0 ? "" : info_at(ops, i + 1) == NULL ? " and " : ", ";
+        used +=
+            (size_t)snprintf(text + used, capacity - used, "%s%s", between, info_at(ops, i)->name);
+    }
+}
+
 static int unknown_option(const jay_backend_ops *ops, const char *name, jay_error *error) {
-    const jay_option_info *nearest = info_at(ops, 0);
-    for (size_t i = 1; info_at(ops, i) != NULL; i++) {
-        if (distance_to(info_at(ops, i), name) < distance_to(nearest, name))
-            nearest = info_at(ops, i);
+    const jay_option_info *nearest = NULL;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; info_at(ops, i) != NULL; i++) {
+        size_t distance = distance_to(info_at(ops, i), name);
+        if (distance >= least) continue;
+        least = distance;
+        nearest = info_at(ops, i);
+    }
+    if (nearest == NULL) {
+        char list[sizeof error->message];
+        list_options(ops, list, sizeof list);
+        return jay_error_set(error, JAY_E_OPTION, 0, "%s: has no option '%.64s'; it has %s",
+                             ops->scheme, name, list);
     }
     return jay_error_set(error, JAY_E_OPTION, 0,
                          "%s: has no option '%.64s'; did you mean '%s' (%s)?", ops->scheme, name,
@@ -52,6 +73,18 @@ static int out_of_bounds(const jay_option_info *info, int64_t number, jay_error 
                          info->name, given, low, high);
 }
 
+/* The bounds are said as well: the text may be a number, but one that no 64 bits hold. */
+static int not_a_number(const jay_option_info *info, const char *text, jay_error *error) {
+    char bounds[80] = "", low[32], high[32];
+    if (info->type != JAY_OPTION_BOOL) {
+        jayi_format_number(info->type, info->min, low, sizeof low);
+        jayi_format_number(info->type, info->max, high, sizeof high);
+        snprintf(bounds, sizeof bounds, ", from %s to %s", low, high);
+    }
+    return jay_error_set(error, JAY_E_OPTION_VALUE, 0, "option '%s' is '%.40s'; it must be %s%s",
+                         info->name, text, jayi_type_form(info->type), bounds);
+}
+
 static int resolve_text(const jay_option_info *info, const char *text, jay_option_value *ret_value,
                         jay_error *error) {
     if (info->type == JAY_OPTION_TEXT) {
@@ -65,10 +98,7 @@ static int resolve_text(const jay_option_info *info, const char *text, jay_optio
         return JAY_OK;
     }
     int64_t number;
-    if (!jayi_parse_number(info->type, text, &number)) {
-        return jay_error_set(error, JAY_E_OPTION_VALUE, 0, "option '%s' is '%.40s'; it must be %s",
-                             info->name, text, jayi_type_form(info->type));
-    }
+    if (!jayi_parse_number(info->type, text, &number)) return not_a_number(info, text, error);
     if (number < info->min || number > info->max) return out_of_bounds(info, number, error);
     ret_value->number = number;
     return JAY_OK;

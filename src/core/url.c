@@ -41,7 +41,14 @@ static int decode(char *text, const char *what, jay_error *error) {
 }
 
 static int parse_scheme(jayi_url *url, char **rest, jay_error *error) {
-    size_t size = scheme_length(*rest);
+    size_t size = scheme_length(*rest), letters = strcspn(*rest, ":/?");
+    if (letters <= JAYI_SCHEME_MAX && (*rest)[letters] == ':' &&
+        strcspn(*rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") < letters) {
+        return jay_error_set(error, JAY_E_URL, 0,
+                             "the scheme '%.*s' of the cache URL has capital letters; write it in "
+                             "small ones, for example memory: or null:",
+                             (int)letters, *rest);
+    }
     if (size == 0 || size > JAYI_SCHEME_MAX || (*rest)[size] != ':') {
         return jay_error_set(error, JAY_E_URL, 0,
                              "the cache URL does not begin with a scheme and a colon; write for "
@@ -55,6 +62,12 @@ static int parse_scheme(jayi_url *url, char **rest, jay_error *error) {
 
 static int add_option(jayi_url *url, char *name, jay_error *error) {
     char *equals = strchr(name, '=');
+    if (equals == NULL && name[0] != '\0' && url->authority[0] == '\0') {
+        return jay_error_set(error, JAY_E_URL, 0,
+                             "option '%.40s' of the cache URL has no value; write it as name=value",
+                             name);
+    }
+    /* Not quoted where there is a host: it may be the rest of a password. */
     if (equals == NULL || equals == name) {
         return jay_error_set(error, JAY_E_URL, 0,
                              "option %zu of the cache URL is not of the form name=value",

@@ -336,8 +336,9 @@ typedef struct wanted {
     uint64_t word; /* of the slot; 0: none matches */
 } wanted;
 
-ON_EVERY_HIT void want(const jayi_region *region, const jay_bytes *key, wanted *w) {
-    w->hash = jayi_hit_hash(region, key->data, key->size);
+/* A key that the core has refused is not read: its size may be anything. */
+ON_EVERY_HIT void want(const jayi_region *region, const jay_bytes *key, int status, wanted *w) {
+    w->hash = jayi_hit_hash(region, key->data, likely(status == JAY_OK) ? key->size : 0);
     w->bucket = jayi_index_prefetch(region, w->hash);
 }
 
@@ -379,7 +380,7 @@ static void get_group(jayi_region *region, uint32_t token, const jay_bytes *keys
     wanted group[GROUP];
     int64_t hits = 0, misses = 0;
     uint32_t skip = 0;
-    for (size_t i = 0; i < count; i++) want(region, &keys[i], &group[i]);
+    for (size_t i = 0; i < count; i++) want(region, &keys[i], statuses[i], &group[i]);
     for (size_t i = 0; i < count; i++) approach(region, &group[i]);
     uint64_t ticks = jayi_deadline_ticks();
     for (size_t i = 0; i < count; i++) {

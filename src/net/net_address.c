@@ -65,6 +65,8 @@ static int parse_item(char *item, uint16_t default_port, jayi_address *ret_addre
         if (port != NULL && !parse_count(port, UINT16_MAX, &number))
             return malformed(item, "has a port that is not 1 to 65535", error);
         ret_address->port = (uint16_t)number;
+        if (host[strcspn(host, "/*@ \t\r\n")] != '\0')
+            return malformed(item, "has a character that no host has", error);
     }
     ret_address->host = host;
     return host[0] != '\0' ? JAY_OK : malformed(item, "has no name", error);

@@ -40,3 +40,8 @@ size_t jayi_name_distance(const char *a, const char *b) {
     }
     return rows[x_size % 3][y_size];
 }
+
+bool jayi_name_is_like(const char *a, const char *b) {
+    size_t a_size = strnlen(a, NAME_MAX_COMPARED), b_size = strnlen(b, NAME_MAX_COMPARED);
+    return 2 * jayi_name_distance(a, b) <= (a_size > b_size ? a_size : b_size);
+}

@@ -4,6 +4,7 @@
 #ifndef JAYI_NEAREST_H
 #define JAYI_NEAREST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -12,5 +13,8 @@
  * Source: optimal string alignment, a restricted Damerau-Levenshtein distance.
  */
 size_t jayi_name_distance(const char *a, const char *b);
+
+/* Whether who wrote `a` may have meant `b`: half of the longer one is right. */
+bool jayi_name_is_like(const char *a, const char *b);
 
 #endif

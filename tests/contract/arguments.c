@@ -62,6 +62,27 @@ static void null_key(contract *c) {
     EXPECT(c, JAY_E_ARGUMENT, jay_dec(c->cache, NULL, 1, 1, 0, &number, e));
 }
 
+/* A key of no bytes may have no address, and of one that is too long not a byte is read. */
+static void refused_keys(contract *c) {
+    jay_value views[3];
+    int statuses[3];
+    jay_error *e = &c->error;
+    EXPECT(c, JAY_MISS, jay_get(c->cache, NULL, 0, &views[0], e));
+    EXPECT(c, JAY_MISS, jay_get(c->cache, "k", SIZE_MAX, &views[0], e));
+    EXPECT(c, JAY_MISS, jay_delete(c->cache, NULL, 0, e));
+    EXPECT(c, JAY_E_KEY, jay_set(c->cache, NULL, 0, KEY("v"), 0, e));
+    EXPECT(c, JAY_E_KEY, jay_set(c->cache, "k", SIZE_MAX, KEY("v"), 0, e));
+    const jay_bytes keys[] = {{NULL, 0}, {"k", SIZE_MAX}, {"k", (size_t)1 << 40}};
+    EXPECT(c, JAY_OK, jay_get_many(c->cache, keys, 3, views, statuses, e));
+    for (int i = 0; i < 3; i++) assert_int_equal(statuses[i], JAY_MISS);
+    EXPECT(c, JAY_OK, jay_delete_many(c->cache, keys, 3, statuses, e));
+    for (int i = 0; i < 3; i++) assert_int_equal(statuses[i], JAY_MISS);
+    const jay_pair pairs[] = {
+        {{NULL, 0}, {NULL, 0}, 0}, {{"k", SIZE_MAX}, {KEY("v")}, 0}, {{"k", 65537}, {NULL, 0}, 0}};
+    EXPECT(c, JAY_E_KEY, jay_set_many(c->cache, pairs, 3, statuses, e));
+    for (int i = 0; i < 3; i++) assert_int_equal(statuses[i], JAY_E_KEY);
+}
+
 static void null_out(contract *c) {
     jay_error *e = &c->error;
     jay_value view = JAY_VALUE_INIT;
@@ -151,13 +172,10 @@ static void null_at_open(contract *c) {
 }
 
 static const contract_test tests[] = {
-    {"null_cache", null_cache, 0},
-    {"null_key", null_key, 0},
-    {"null_out", null_out, 0},
-    {"null_value", null_value, 0},
-    {"null_within_batch", null_within_batch, 0},
-    {"null_error", null_error, 0},
-    {"null_string", null_string, 0},
+    {"null_cache", null_cache, 0},     {"null_key", null_key, 0},
+    {"refused_keys", refused_keys, 0}, {"null_out", null_out, 0},
+    {"null_value", null_value, 0},     {"null_within_batch", null_within_batch, 0},
+    {"null_error", null_error, 0},     {"null_string", null_string, 0},
     {"null_at_open", null_at_open, 0},
 };
 CONTRACT_THEME(arguments, tests);

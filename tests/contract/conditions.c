@@ -109,11 +109,16 @@ static void cas_deleted(contract *c) {
 }
 
 static void cas_after_touch(contract *c) {
-    contract_put(c, "k", "first", 0);
-    uint64_t first = version_of(c, "k");
-    EXPECT(c, JAY_OK, jay_touch(c->cache, KEY("k"), 100000, &c->error));
-    EXPECT(c, JAY_OK, cas(c, "second", first));
-    contract_holds(c, "k", "second");
+    static const int64_t ttls[] = {100000, JAY_TTL_MAX_MS, JAY_TTL_FOREVER};
+    for (size_t i = 0; i < sizeof ttls / sizeof ttls[0]; i++) {
+        contract_put(c, "k", "first", 0);
+        uint64_t first = version_of(c, "k");
+        EXPECT(c, JAY_OK, jay_touch(c->cache, KEY("k"), ttls[i], &c->error));
+        CHECK(version_of(c, "k") == first);
+        EXPECT(c, JAY_OK, jay_touch(c->cache, KEY("k"), 60000, &c->error));
+        EXPECT(c, JAY_OK, cas(c, "second", first));
+        contract_holds(c, "k", "second");
+    }
 }
 
 static void cas_sets_expiry(contract *c) {

@@ -31,6 +31,16 @@ static void known_distances(void **state) {
     }
 }
 
+static void like_is_half_of_the_longer_name(void **state) {
+    (void)state;
+    assert_true(jayi_name_is_like("memroy", "memory"));
+    assert_true(jayi_name_is_like("mem", "memory"));
+    assert_true(jayi_name_is_like("MEMORY", "memory"));
+    assert_false(jayi_name_is_like("http", "null"));
+    assert_false(jayi_name_is_like("max_items", "default_ttl"));
+    assert_false(jayi_name_is_like("", "null"));
+}
+
 static void long_names_are_compared_by_their_beginning(void **state) {
     (void)state;
     char a[101], b[101], c[101];
@@ -86,6 +96,7 @@ static void agrees_with_the_definition(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_distances),
+        cmocka_unit_test(like_is_half_of_the_longer_name),
         cmocka_unit_test(long_names_are_compared_by_their_beginning),
         cmocka_unit_test(agrees_with_the_definition),
     };

@@ -36,9 +36,9 @@ static void good_lists(void **state) {
 
 static void bad_lists(void **state) {
     (void)state;
-    static const char *const lists[] = {"",       ",",       "a,",    ":1",     "a:", "a:0",
-                                        "a:x",    "a:65536", "a*0",   "a*1001", "a*", "[::1",
-                                        "[::1]x", "::1",     "a:1:2", "a:-1"};
+    static const char *const lists[] = {"",        ",",    "a,",     ":1",  "a:",   "a:0",    "a:x",
+                                        "a:65536", "a*0",  "a*1001", "a*",  "[::1", "[::1]x", "::1",
+                                        "a:1:2",   "a:-1", "a*2*3",  "a/b", "u@a",  "a b"};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         jayi_address *list = NULL;
         size_t count = 0;

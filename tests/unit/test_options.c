@@ -217,7 +217,7 @@ static void the_nearest_scheme_may_be_an_own_one(void **state) {
     assert_string_equal(jayi_nearest_scheme(NULL, "memroy"), "memory");
     assert_string_equal(jayi_nearest_scheme(options, "nul"), "null");
     assert_string_equal(jayi_nearest_scheme(options, "sample"), "simple");
-    assert_non_null(jayi_nearest_scheme(NULL, "xxxxxxxxxxxxxxxxxxxxx"));
+    assert_null(jayi_nearest_scheme(NULL, "xxxxxxxxxxxxxxxxxxxxx"));
     assert_int_equal(jay_options_add_backend(options, &probe.ops, NULL), JAY_OK);
     assert_string_equal(jayi_nearest_scheme(options, "porbe"), "probe");
     jay_options_destroy(options);

@@ -171,6 +171,7 @@ static void malformed_values_get_their_form(void **state) {
     } cases[] = {
         {"count=many", "option 'count' is 'many'; it must be a whole number"},
         {"count=", "option 'count' is ''; it must be a whole number"},
+        {"count=99999999999999999999", "it must be a whole number, from "},
         {"count=5k", "it must be a whole number"},
         {"room=64mb", "option 'room' is '64mb'; it must be a size like"},
         {"room=9223372036854775807t", "it must be a size like"},
@@ -263,14 +264,20 @@ static void unknown_names_of_the_program_are_refused_too(void **state) {
     assert_holds(error.message, "did you mean 'count' (how many there are)?");
 }
 
-static void a_long_unknown_name_leaves_room_for_the_nearest(void **state) {
+static void a_long_unknown_name_leaves_room_for_the_options(void **state) {
     (void)state;
     char query[2100];
     memset(query, 'n', 2000);
     memcpy(query + 2000, "=1", 3);
     assert_int_equal(resolve(query), JAY_E_OPTION);
-    assert_holds(error.message, "did you mean '");
-    assert_holds(error.message, "?");
+    assert_holds(error.message, "nn'; it has prefix, default_ttl, ");
+}
+
+static void a_name_like_no_option_is_told_all_of_them(void **state) {
+    (void)state;
+    assert_int_equal(resolve("servers=1"), JAY_E_OPTION);
+    assert_holds(error.message, "probe: has no option 'servers'; it has prefix, default_ttl, ");
+    assert_holds(error.message, " and ");
 }
 
 /* A message is one line, whatever the URL holds. */
@@ -322,7 +329,8 @@ int main(void) {
         TEST(prefixes_have_a_limit),
         TEST(unknown_names_get_the_nearest),
         TEST(unknown_names_of_the_program_are_refused_too),
-        TEST(a_long_unknown_name_leaves_room_for_the_nearest),
+        TEST(a_long_unknown_name_leaves_room_for_the_options),
+        TEST(a_name_like_no_option_is_told_all_of_them),
         TEST(control_bytes_do_not_reach_messages),
         TEST(values_of_unknown_options_are_not_repeated),
         TEST(texts_are_not_repeated),

@@ -56,7 +56,7 @@ static int check_empty(int root_fd, const jayi_dir_plan *plan, jay_error *error)
     return jay_error_set(error, JAY_E_MISMATCH, 0,
                          "%s is no cache directory, and not empty: it holds '%s'; give the cache "
                          "a directory of its own, like file:%.100s/jaycache",
-                         plan->path, state.foreign, plan->path);
+                         plan->path, state.foreign, strcmp(plan->path, "/") == 0 ? "" : plan->path);
 }
 
 /* ---- files of ours ---- */

@@ -270,9 +270,7 @@ static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, ch
         jay_value *value = &batch->values[item];
         value->data = found.data;
         value->size = found.size;
-        value->version = found.cas;
-        if (lane->is_classic && found.envelope.version != 0)
-            value->version = found.envelope.version;
+        value->version = found.envelope.version != 0 ? found.envelope.version : found.cas;
         value->version ^= batch->backend->version_mark;
         value->pin = slab != NULL ? (void *)slab : lane->block;
         value->reserved[MC_VIEW_FLAGS] = found.flags;

@@ -219,7 +219,7 @@ static int write_once(mc_call *call, const jay_write *write) {
                                             : jayi_mc_put(call, write, 0);
 }
 
-/* On a classic server a touch has changed the cas; the version that readers see is in the
+/* A touch that stored the entry anew has changed the cas; the version that readers see is in the
  * envelope. So what is refused by its cas may be of that version all the same. */
 static int write_version(mc_call *call, const jay_write *write) {
     for (int i = 0; i < MC_ATTEMPTS; i++) {
@@ -251,7 +251,7 @@ int jayi_mc_write_at(jay_backend *backend, const jay_write *write, jay_error *er
     jay_write own = *write;
     own.version ^= backend->version_mark;
     status = write_once(&call, &own);
-    if (status == JAY_CHANGED && call.is_classic) status = write_version(&call, &own);
+    if (status == JAY_CHANGED) status = write_version(&call, &own);
     return jayi_mc_end(&call, status);
 }
 
@@ -275,8 +275,8 @@ int jayi_mc_erase(jay_backend *backend, const void *key, size_t key_size, jay_er
 
 /* ---- touch ---- */
 
-/* Stores an entry anew with another time, where that is in its envelope or has to be. On a classic
- * server it keeps its version. */
+/* Stores an entry anew with another time, where that is in its envelope or has to be. It keeps its
+ * version. */
 static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
     for (int i = 0; i < MC_ATTEMPTS; i++) {
         mc_found found = {0};
@@ -294,7 +294,7 @@ static int touch_by_cas(mc_call *call, int64_t ttl_ms, bool is_far) {
                            .ttl_ms = ttl_ms,
                            .version = found.cas,
                            .flags = found.flags};
-        status = jayi_mc_put(call, &write, call->is_classic ? found.version : 0);
+        status = jayi_mc_put(call, &write, found.version);
         jayi_block_release(&call->backend->blocks, found.block);
         if (status != JAY_CHANGED) return status;
     }

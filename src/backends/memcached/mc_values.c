@@ -95,7 +95,7 @@ static int take_found(mc_call *call, const jayi_mc_reply *reply, mc_found *ret_f
     if (is_bare && call->key.is_hashed) status = JAY_MISS;
     if (status == JAY_OK && found.envelope.stamp != 0) status = jayi_mc_gather(call, &found);
     found.version = found.cas;
-    if (call->is_classic && found.envelope.version != 0) found.version = found.envelope.version;
+    if (found.envelope.version != 0) found.version = found.envelope.version;
     if (status == JAY_OK) {
         *ret_found = found;
     } else {

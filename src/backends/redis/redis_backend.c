@@ -153,16 +153,15 @@ static int keep_no_user(jay_backend *backend, jay_error *error) {
 /* ---- the servers ---- */
 
 /* The database is what is behind the last slash. */
-static int take_database(const jay_backend_config *config, const char *path, jay_backend *backend,
-                         jay_error *error) {
+static int take_database(const char *path, jay_backend *backend, jay_error *error) {
     if (path[0] == '\0' || (path[0] == '/' && path[1] == '\0')) return JAY_OK;
     int64_t number;
     if (path[0] != '/' || !jayi_decimal_parse(path + 1, strlen(path + 1), &number) || number < 0 ||
         number > DATABASE_MAX)
         return jay_error_set(error, JAY_E_URL, 0,
-                             "'%.40s' is no database; write %s://host:port/0, with a number from 0 "
+                             "'%.40s' is no database; end the URL in /0, or in another number up "
                              "to %d",
-                             path, config->scheme, DATABASE_MAX);
+                             path, DATABASE_MAX);
     backend->database = number;
     return JAY_OK;
 }
@@ -180,14 +179,14 @@ static int take_master(const jay_backend_config *config, jay_backend *backend, j
     if (backend->master_name == NULL) return no_memory(error);
     int status = keep_password_file(backend, config->values[OPTION_SENTINEL_PASSWORD_FILE].text,
                                     &backend->sentinel_password_file, error);
-    return status == JAY_OK ? take_database(config, path + 1 + size, backend, error) : status;
+    return status == JAY_OK ? take_database(path + 1 + size, backend, error) : status;
 }
 
 static int take_path(const jay_backend_config *config, jay_backend *backend, bool is_unix,
                      jay_error *error) {
     if (is_unix) return JAY_OK;
     if (backend->layout == RD_SENTINEL) return take_master(config, backend, error);
-    int status = take_database(config, config->path, backend, error);
+    int status = take_database(config->path, backend, error);
     if (status == JAY_OK && backend->layout == RD_CLUSTER && backend->database != 0)
         return jay_error_set(error, JAY_E_URL, 0,
                              "a cluster has database 0 only; leave the number out");
