@@ -67,13 +67,20 @@ static __attribute__((noinline)) int get_into(jay_cache *cache, const void *key,
     return jayi_end(&call, status);
 }
 
-int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
-                 size_t *ret_size, jay_error *error) {
-    if (JAYI_LIKELY(cache != NULL) && JAYI_LIKELY(cache->region != NULL) &&
-        JAYI_LIKELY(key != NULL) && JAYI_LIKELY(buffer != NULL) && JAYI_LIKELY(ret_size != NULL) &&
-        JAYI_LIKELY(jayi_key_fits(key_size)) &&
-        jayi_hit_get_into(cache->region, key, key_size, buffer, capacity, ret_size))
-        return JAY_OK;
+/*
+ * The ways of a jay_get_into, from the shortest to the longest; each hands what it cannot do on to
+ * the next, with the arguments as they came, before it has done anything. What is on the way of
+ * nearly every hit is one function without calls (engine/hit.h), and what is not is a function of
+ * its own, so that it takes no registers there.
+ */
+typedef int get_into_fn(jay_cache *cache, const void *key, size_t key_size, void *buffer,
+                        size_t capacity, size_t *ret_size, jay_error *error);
+
+/* Through the backend's table. */
+static __attribute__((noinline)) int get_into_by_table(jay_cache *cache, const void *key,
+                                                       size_t key_size, void *buffer,
+                                                       size_t capacity, size_t *ret_size,
+                                                       jay_error *error) {
     bool is_plain = cache != NULL && key != NULL && ret_size != NULL && buffer != NULL &&
                     is_simple(cache) && cache->ops->get_into != NULL && jayi_key_fits(key_size);
     if (JAYI_UNLIKELY(!is_plain))
@@ -84,6 +91,82 @@ int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffe
         cache->ops->get_into(cache->backend, key, key_size, buffer, capacity, ret_size, &local);
     if (cache->counts) jayi_count_lookup(cache, status);
     return jayi_finish(cache, status, &local, error);
+}
+
+/* A call whose value is copied by a function; with its arguments, in case it does not count. */
+typedef struct copying {
+    jayi_hit hit;
+    uint64_t hash;
+    jay_cache *cache;
+    const void *key;
+    size_t key_size;
+    void *buffer;
+    size_t capacity;
+    size_t *ret_size;
+    jay_error *error;
+} copying;
+
+static __attribute__((noinline)) int copy_and_end(const copying *c) {
+    jayi_racy_read(c->buffer, c->hit.value, c->hit.value_size);
+    if (JAYI_UNLIKELY(!jayi_hit_end(c->cache->region, c->hash, c->key_size, &c->hit)))
+        return get_into_by_table(c->cache, c->key, c->key_size, c->buffer, c->capacity, c->ret_size,
+                                 c->error);
+    *c->ret_size = c->hit.value_size;
+    return JAY_OK;
+}
+
+/* A hit in the first or the second bucket of a hash. What is not in the first is looked for by
+ * `elsewhere`. */
+JAYI_ALWAYS_INLINE int get_hit(jay_cache *cache, uint64_t hash, uint32_t bits, const void *key,
+                               size_t key_size, void *buffer, size_t capacity, size_t *ret_size,
+                               jay_error *error, get_into_fn *elsewhere) {
+    jayi_region *region = cache->region;
+    jayi_hit hit;
+    enum jayi_hit_outcome outcome = jayi_hit_find(region, hash, bits, key, key_size, &hit);
+    if (JAYI_UNLIKELY(outcome == JAYI_HIT_ABSENT))
+        return elsewhere(cache, key, key_size, buffer, capacity, ret_size, error);
+    if (JAYI_UNLIKELY(outcome != JAYI_HIT_FOUND) || JAYI_UNLIKELY(hit.value_size > capacity))
+        return get_into_by_table(cache, key, key_size, buffer, capacity, ret_size, error);
+    if (JAYI_UNLIKELY(!jayi_racy_is_handy(hit.value_size))) {
+        copying c = {hit, hash, cache, key, key_size, buffer, capacity, ret_size, error};
+        return copy_and_end(&c);
+    }
+    jayi_racy_read(buffer, hit.value, hit.value_size);
+    if (JAYI_UNLIKELY(!jayi_hit_end(region, hash, key_size, &hit)))
+        return get_into_by_table(cache, key, key_size, buffer, capacity, ret_size, error);
+    *ret_size = hit.value_size;
+    return JAY_OK;
+}
+
+/* A hit in the second bucket. */
+static __attribute__((noinline)) int get_into_second(jay_cache *cache, const void *key,
+                                                     size_t key_size, void *buffer, size_t capacity,
+                                                     size_t *ret_size, jay_error *error) {
+    uint64_t hash = jayi_hit_hash(cache->region, key, key_size);
+    return get_hit(cache, hash, jayi_second_bits(hash), key, key_size, buffer, capacity, ret_size,
+                   error, get_into_by_table);
+}
+
+/* A hit of a key of any length. */
+static __attribute__((noinline)) int get_into_any(jay_cache *cache, const void *key,
+                                                  size_t key_size, void *buffer, size_t capacity,
+                                                  size_t *ret_size, jay_error *error) {
+    uint64_t hash = jayi_hash(key, key_size, cache->region->seed);
+    return get_hit(cache, hash, jayi_first_bits(hash), key, key_size, buffer, capacity, ret_size,
+                   error, get_into_second);
+}
+
+int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
+                 size_t *ret_size, jay_error *error) {
+    bool is_plain = cache != NULL && cache->region != NULL && key != NULL && buffer != NULL &&
+                    ret_size != NULL && jayi_key_fits(key_size);
+    if (JAYI_UNLIKELY(!is_plain))
+        return get_into_by_table(cache, key, key_size, buffer, capacity, ret_size, error);
+    if (JAYI_UNLIKELY(!jayi_hit_is_short(key_size)))
+        return get_into_any(cache, key, key_size, buffer, capacity, ret_size, error);
+    uint64_t hash = jayi_hash_short(&cache->region->hash_keys, key, key_size);
+    return get_hit(cache, hash, jayi_first_bits(hash), key, key_size, buffer, capacity, ret_size,
+                   error, get_into_second);
 }
 
 int jay_get_int(jay_cache *cache, const void *key, size_t key_size, int64_t *ret_number,

@@ -48,7 +48,8 @@ ON_EVERY_HIT bool look(const jayi_region *region, jayi_bucket *bucket, uint64_t 
         _Atomic uint64_t *slot = &bucket->slots[jayi_match_slot(matches)];
         uint64_t word = atomic_load_explicit(slot, memory_order_acquire);
         if (unlikely(!jayi_tag_matches(word, hash))) continue;
-        if (unlikely(!jayi_hit_examine(region, word, key, key_size, false, ret_found))) continue;
+        if (unlikely(!jayi_hit_examine(region, word, key, key_size, false, true, ret_found)))
+            continue;
         ret_found->bucket = bucket;
         ret_found->slot = slot;
         return true;
@@ -366,7 +367,7 @@ ON_EVERY_HIT int arrive(jayi_region *region, uint32_t token, uint64_t ticks, con
                         const jay_bytes *key, uint32_t *skip, jay_value *ret_value) {
     found f = {.bucket = w->bucket, .slot = w->slot, .version = w->version, .ticks = ticks};
     if (likely(w->word != 0) &&
-        likely(jayi_hit_examine(region, w->word, key->data, key->size, true, &f)) &&
+        likely(jayi_hit_examine(region, w->word, key->data, key->size, true, true, &f)) &&
         likely(!jayi_hit_is_over(&f))) {
         int status = pin_found(region, token, key->size, &f, false, skip, ret_value);
         if (likely(status == JAY_OK)) jayi_hit_note(region, w->hash, key->size, &f);

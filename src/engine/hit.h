@@ -41,13 +41,14 @@ typedef struct jayi_hit {
 
 /*
  * Looks at the item of a slot whose tag matches: whether it has this key, and sizes that fit.
- * `has_ticks`: they have been taken. The processor's counter takes long to read, and holds up what
+ * `is_any_size`: also one whose sizes are in a word of their own. `has_ticks`: the ticks have been taken. The processor's counter takes long to read, and holds up what
  * comes after it; least while nothing is waited for, between the request for the item and its
  * first use. An entry that was not over then, and is still there in the end, was there and not over
  * at some moment of the call.
  */
 JAYI_ALWAYS_INLINE bool jayi_hit_examine(const jayi_region *region, uint64_t word, const void *key,
-                                         size_t key_size, bool has_ticks, jayi_hit *ret_hit) {
+                                         size_t key_size, bool has_ticks, bool is_any_size,
+                                         jayi_hit *ret_hit) {
     jayi_place place = jayi_slot_place(word);
     if (JAYI_UNLIKELY(!jayi_place_is_sane(region, place))) return false;
     jayi_item *item = jayi_item_at(region, place);
@@ -55,7 +56,7 @@ JAYI_ALWAYS_INLINE bool jayi_hit_examine(const jayi_region *region, uint64_t wor
     __builtin_prefetch((const unsigned char *)item + JAYI_LINE);
     __builtin_prefetch((const unsigned char *)item + 2 * JAYI_LINE);
     if (!has_ticks) ret_hit->ticks = jayi_deadline_ticks();
-    jayi_sizes sizes = jayi_item_sizes(item);
+    jayi_sizes sizes = is_any_size ? jayi_item_sizes(item) : jayi_item_short_sizes(item);
     const unsigned char *item_key = (const unsigned char *)item + sizes.header;
     if (JAYI_UNLIKELY(sizes.key_size != key_size) ||
         JAYI_UNLIKELY(!jayi_sizes_are_sane(region, place, sizes)))
@@ -89,7 +90,7 @@ JAYI_ALWAYS_INLINE void jayi_hit_note(jayi_region *region, uint64_t hash, size_t
         jayi_slot_set_frequency(hit->slot, hit->word, frequency + 1);
 }
 
-/* Counts a hit. False: this process has no row yet. */
+/* Counts a hit. False: this process has no row yet, or the thread no number. */
 JAYI_ALWAYS_INLINE bool jayi_hit_count(const jayi_region *region) {
     jayi_row_stripe *stripes =
         atomic_load_explicit(&region->identity->stripes, memory_order_acquire);
@@ -97,9 +98,11 @@ JAYI_ALWAYS_INLINE bool jayi_hit_count(const jayi_region *region) {
     if (JAYI_UNLIKELY(stripes == NULL)) return false;
     if (JAYI_LIKELY(stripe < JAYI_ROW_STRIPES - 1)) {
         jayi_bump(&stripes[stripe].counts[JAYI_ROW_HITS], 1);
-    } else {
-        jayi_stripes_add(stripes, JAYI_ROW_HITS, 1);
+        return true;
     }
+    if (stripe == UINT32_MAX) return false;
+    atomic_fetch_add_explicit(&stripes[JAYI_ROW_STRIPES - 1].counts[JAYI_ROW_HITS], 1,
+                              memory_order_relaxed);
     return true;
 }
 
@@ -121,63 +124,45 @@ JAYI_ALWAYS_INLINE jayi_bucket *jayi_hit_bucket(const jayi_region *region, uint3
     const jayi_shard *s = &region->shards[shard];
     uint32_t count = atomic_load_explicit(&s->bucket_count, memory_order_acquire);
     uint32_t mask = jayi_peek(&s->bucket_mask), half = jayi_peek(&s->bucket_half);
-    uint32_t number = bits & mask, between = number - half;
-    uint32_t sign = (uint32_t)((int32_t)bits >> 31);
-    between -= half & -(uint32_t)((sign & half & number) == 0);
-    between -= half & -(uint32_t)(between >= count);
-    number -= (number - between) & -(uint32_t)(number >= count);
+    uint32_t number = bits & mask, below = number & mask >> 1;
+    uint32_t between = number - (number & half & (uint32_t)((int32_t)bits >> 31));
+    between = below + ((between - below) & -(uint32_t)(between < count));
+    number = between + ((number - between) & -(uint32_t)(number < count));
     if (JAYI_UNLIKELY(number >= count)) return NULL;
     return jayi_bucket_at(region, shard, number);
 }
 
-/* Finds a key in the first of its buckets or, seldom, in the second. False: it may be there all the
- * same. */
-JAYI_ALWAYS_INLINE bool jayi_hit_find(const jayi_region *region, uint64_t hash, const void *key,
-                                      size_t key_size, jayi_hit *ret_hit) {
-    uint32_t shard = jayi_shard_of(region, hash), bits = jayi_first_bits(hash);
-    for (;;) {
-        jayi_bucket *bucket = jayi_hit_bucket(region, shard, bits);
-        if (JAYI_UNLIKELY(bucket == NULL)) return false;
-        ret_hit->bucket = bucket;
-        ret_hit->version = atomic_load_explicit(&bucket->version, memory_order_acquire);
-        uint32_t matches = jayi_bucket_matches(bucket, hash);
-        if (JAYI_LIKELY(matches != 0)) {
-            ret_hit->slot = &bucket->slots[jayi_match_slot(matches)];
-            uint64_t word = atomic_load_explicit(ret_hit->slot, memory_order_acquire);
-            if (JAYI_LIKELY(jayi_hit_examine(region, word, key, key_size, false, ret_hit)))
-                return true;
-        }
-        if (bits == jayi_second_bits(hash)) return false;
-        bits = jayi_second_bits(hash);
-    }
+/* What a look into a bucket came to. JAYI_HIT_ABSENT: no tag matches. JAYI_HIT_UNCLEAR: it takes
+ * another look, by engine_read.c. */
+enum jayi_hit_outcome { JAYI_HIT_FOUND, JAYI_HIT_ABSENT, JAYI_HIT_UNCLEAR };
+
+/* Looks for a key in the bucket of 32 bits of its hash. */
+JAYI_ALWAYS_INLINE enum jayi_hit_outcome jayi_hit_find(const jayi_region *region, uint64_t hash,
+                                                       uint32_t bits, const void *key,
+                                                       size_t key_size, jayi_hit *ret_hit) {
+    jayi_bucket *bucket = jayi_hit_bucket(region, jayi_shard_of(region, hash), bits);
+    if (JAYI_UNLIKELY(bucket == NULL)) return JAYI_HIT_UNCLEAR;
+    ret_hit->bucket = bucket;
+    ret_hit->version = atomic_load_explicit(&bucket->version, memory_order_acquire);
+    uint32_t matches = jayi_bucket_matches(bucket, hash);
+    if (JAYI_UNLIKELY(matches == 0)) return JAYI_HIT_ABSENT;
+    ret_hit->slot = &bucket->slots[jayi_match_slot(matches)];
+    uint64_t word = atomic_load_explicit(ret_hit->slot, memory_order_acquire);
+    if (JAYI_UNLIKELY(!jayi_hit_examine(region, word, key, key_size, false, false, ret_hit)) ||
+        JAYI_UNLIKELY(!jayi_deadline_was_far(ret_hit->ticks, jayi_item_deadline(ret_hit->item))))
+        return JAYI_HIT_UNCLEAR;
+    return JAYI_HIT_FOUND;
 }
 
-/* As below, for keys of 17 to 32 bytes or for others. */
-JAYI_ALWAYS_INLINE bool jayi_hit_copy(jayi_region *region, uint64_t hash, const void *key,
-                                      size_t key_size, void *buffer, size_t capacity,
-                                      size_t *ret_size) {
-    jayi_hit hit;
-    if (JAYI_UNLIKELY(!jayi_hit_find(region, hash, key, key_size, &hit)) ||
-        JAYI_UNLIKELY(hit.value_size > capacity) || JAYI_UNLIKELY(jayi_hit_is_over(&hit)))
-        return false;
-    jayi_racy_read(buffer, hit.value, hit.value_size);
-    if (JAYI_UNLIKELY(!jayi_is_unchanged(hit.bucket, hit.version)) ||
+/* Ends a hit whose value has been copied. False: what was copied does not count, and nothing has
+ * been done. */
+JAYI_ALWAYS_INLINE bool jayi_hit_end(jayi_region *region, uint64_t hash, size_t key_size,
+                                     const jayi_hit *hit) {
+    if (JAYI_UNLIKELY(!jayi_is_unchanged(hit->bucket, hit->version)) ||
         JAYI_UNLIKELY(!jayi_hit_count(region)))
         return false;
-    jayi_hit_note(region, hash, key_size, &hit);
-    *ret_size = hit.value_size;
+    jayi_hit_note(region, hash, key_size, hit);
     return true;
-}
-
-/* Copies a value out. False: nothing has been done, and jayi_engine_get_into has to be asked. */
-JAYI_ALWAYS_INLINE bool jayi_hit_get_into(jayi_region *region, const void *key, size_t key_size,
-                                          void *buffer, size_t capacity, size_t *ret_size) {
-    if (JAYI_LIKELY(jayi_hit_is_short(key_size))) {
-        uint64_t hash = jayi_hash_short(&region->hash_keys, key, key_size);
-        return jayi_hit_copy(region, hash, key, key_size, buffer, capacity, ret_size);
-    }
-    uint64_t hash = jayi_hash(key, key_size, region->seed);
-    return jayi_hit_copy(region, hash, key, key_size, buffer, capacity, ret_size);
 }
 
 #endif

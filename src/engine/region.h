@@ -137,12 +137,16 @@ typedef struct jayi_sizes {
     uint32_t value_size;
 } jayi_sizes;
 
-static inline jayi_sizes jayi_item_sizes(const jayi_item *item) {
+/* Of an item that has them in its identity; a key size of 0 says that it has not. */
+static inline jayi_sizes jayi_item_short_sizes(const jayi_item *item) {
     uint64_t identity = jayi_peek(&item->identity);
-    uint32_t key_size = (uint32_t)(identity & JAYI_KEY_SIZE_MASK);
-    uint32_t value_size = (uint32_t)(identity >> JAYI_VALUE_SIZE_SHIFT & JAYI_VALUE_SIZE_MASK);
-    if (__builtin_expect(key_size != 0, 1))
-        return (jayi_sizes){JAYI_ITEM_HEADER, key_size, value_size};
+    return (jayi_sizes){JAYI_ITEM_HEADER, (uint32_t)(identity & JAYI_KEY_SIZE_MASK),
+                        (uint32_t)(identity >> JAYI_VALUE_SIZE_SHIFT & JAYI_VALUE_SIZE_MASK)};
+}
+
+static inline jayi_sizes jayi_item_sizes(const jayi_item *item) {
+    jayi_sizes short_sizes = jayi_item_short_sizes(item);
+    if (__builtin_expect(short_sizes.key_size != 0, 1)) return short_sizes;
     uint64_t sizes = jayi_peek(&item->more[0]);
     return (jayi_sizes){JAYI_LONG_HEADER, (uint32_t)(sizes & JAYI_LONG_KEY_MASK),
                         (uint32_t)(sizes >> JAYI_LONG_VALUE_SHIFT)};

@@ -44,12 +44,17 @@ static inline uint64_t jayi_deadline_ticks(void) {
 #endif
 }
 
+/* Whether a moment was surely not over when the counter had `ticks`, without asking. */
+static inline bool jayi_deadline_was_far(uint64_t ticks, uint64_t moment_ms) {
+    const jayi_deadline_note *note = &jayi_deadline_noted;
+    bool is_fresh = ticks - note->ticks < jayi_deadline_window;
+    return is_fresh && moment_ms > note->ms;
+}
+
 /* Whether a moment, in terms of jayi_clock_ms, was over when the counter had `ticks`, which it had
  * within this operation. */
 static inline bool jayi_deadline_was_over(uint64_t ticks, uint64_t moment_ms) {
-    const jayi_deadline_note *note = &jayi_deadline_noted;
-    bool is_fresh = ticks - note->ticks < jayi_deadline_window;
-    if (__builtin_expect(is_fresh && moment_ms > note->ms, 1)) return false;
+    if (__builtin_expect(jayi_deadline_was_far(ticks, moment_ms), 1)) return false;
     return jayi_deadline_ask(moment_ms);
 }
 
