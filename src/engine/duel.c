@@ -16,11 +16,20 @@
 #include <stddef.h>
 #include <string.h>
 
-const jayi_preset jayi_presets[JAYI_PRESETS] = {
-    {.probation_permille = 200, .ghosts_percent = 100, .clears = false}, /* the web */
-    {.probation_permille = 10, .ghosts_percent = 100, .clears = false},  /* loops, scans */
-    {.probation_permille = 30, .ghosts_percent = 400, .clears = true},   /* shifting sets */
-    {.probation_permille = 500, .ghosts_percent = 100, .clears = true},  /* what was asked last */
+/* By bytes the weights keep what is large from staying long, and probation needs less room. */
+const jayi_preset jayi_presets[2][JAYI_PRESETS] = {
+    {
+        {.probation_permille = 200, .ghosts_percent = 100, .clears = false}, /* the web */
+        {.probation_permille = 10, .ghosts_percent = 100, .clears = false},  /* loops, scans */
+        {.probation_permille = 30, .ghosts_percent = 400, .clears = true},   /* shifting sets */
+        {.probation_permille = 500, .ghosts_percent = 100, .clears = true},  /* asked for last */
+    },
+    {
+        {.probation_permille = 100, .ghosts_percent = 150, .clears = false},
+        {.probation_permille = 10, .ghosts_percent = 100, .clears = false},
+        {.probation_permille = 30, .ghosts_percent = 400, .clears = true},
+        {.probation_permille = 500, .ghosts_percent = 100, .clears = true},
+    },
 };
 
 enum { PROBATION, MAIN };
@@ -460,7 +469,7 @@ static bool feed_shadows(jayi_duel *duel, uint32_t fingerprint, uint64_t charge,
                   .entries = duel->entries + rooms[i].first_entry,
                   .heads = duel->heads + rooms[i].first_head,
                   .scale = &duel->scale,
-                  .preset = &jayi_presets[i],
+                  .preset = &jayi_presets[duel->scale.is_sized != 0][i],
                   .entry_count = rooms[i].entries,
                   .head_mask = rooms[i].heads - 1u,
                   .fingerprint = fingerprint,

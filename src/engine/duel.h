@@ -31,7 +31,8 @@ typedef struct jayi_preset {
     bool clears;                 /* a turn in main takes all hits of an entry, not just one */
 } jayi_preset;
 
-extern const jayi_preset jayi_presets[JAYI_PRESETS];
+/* By what is scarce: entries, or (1) bytes. */
+extern const jayi_preset jayi_presets[2][JAYI_PRESETS];
 
 #define JAYI_DUEL_SHIFT_MAX 24u
 
@@ -125,7 +126,7 @@ static inline bool jayi_duel_samples(uint32_t shift, uint64_t hash) {
 /* A request, hit or miss, for a key that is sampled. charge: bytes its entry takes. */
 void jayi_duel_feed(jayi_duel *duel, uint32_t fingerprint, uint64_t charge);
 
-/* The preset in force, an index of jayi_presets. */
+/* The preset in force, an index of a row of jayi_presets. */
 uint32_t jayi_duel_preset(const jayi_duel *duel);
 
 /*

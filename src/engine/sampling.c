@@ -58,5 +58,5 @@ void jayi_sampling_insert(jayi_region *region, uint32_t token, uint64_t hash, ui
 
 const jayi_preset *jayi_sampling_preset(const jayi_region *region) {
     uint32_t preset = region->sampling != NULL ? jayi_duel_preset(&region->sampling->duel) : 0;
-    return &jayi_presets[preset];
+    return &jayi_presets[region->is_sized][preset];
 }
