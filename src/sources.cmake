@@ -93,6 +93,7 @@ set(JAYCACHE_SOURCES
     engine/shared_files.c
     engine/space.c
     net/net_address.c
+    net/net_inflow.c
     net/net_options.c
     net/net_pool.c
     net/net_ride.c
@@ -112,6 +113,7 @@ set(JAYCACHE_SOURCES
     util/memory.c
     util/nearest.c
     util/percent.c
+    util/slab.c
     util/status.c
     util/stripe.c
     util/option_table.c

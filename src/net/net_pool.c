@@ -1,6 +1,7 @@
 /*
  * net_pool.c - connections of one server, and its breaker.
  */
+#include "net/net_inflow.h"
 #include "net/net_ride.h"
 
 #include <errno.h>
@@ -91,6 +92,7 @@ static void install_handlers(void) {
 static void free_link(jayi_link *link, bool is_orphan) {
     /* A TLS session that another thread of the parent was using may be in any state: it is lost. */
     if (is_orphan && link->is_in_use) link->stream.tls = NULL;
+    jayi_link_end_slabs(link);
     jayi_stream_close(&link->stream);
     jayi_free(link->pool->plan.allocator, link);
 }
@@ -259,7 +261,7 @@ int jayi_pool_open_link(jayi_pool *pool, int64_t deadline_ms, jayi_link **ret_li
         give_up_slot(pool, 0);
         return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for a connection");
     }
-    memset(link, 0, offsetof(jayi_link, in));
+    jayi_link_init(link);
     link->pool = pool;
     link->is_in_use = true;
     int64_t until = jayi_clock_ms() + plan->connect_ms;
@@ -508,18 +510,6 @@ int jayi_link_late(const jayi_link *link, jay_error *error) {
                          (long long)link->pool->plan.call_ms);
 }
 
-/* Makes room at the end of the buffer. Whether there is any. */
-static bool make_room(jayi_link *link) {
-    if (link->in_begin == link->in_end) {
-        link->in_begin = link->in_end = 0;
-    } else if (link->in_end == sizeof link->in && link->in_begin > 0) {
-        memmove(link->in, link->in + link->in_begin, link->in_end - link->in_begin);
-        link->in_end -= link->in_begin;
-        link->in_begin = 0;
-    }
-    return link->in_end < sizeof link->in;
-}
-
 static int refuse_flood(const jayi_link *link, jay_error *error) {
     char text[ADDRESS_TEXT];
     return jay_error_set(error, JAY_E_PROTOCOL, 0,
@@ -527,14 +517,17 @@ static int refuse_flood(const jayi_link *link, jay_error *error) {
                          jayi_address_text(link->pool->plan.address, text, sizeof text));
 }
 
-int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error) {
-    if (!make_room(link)) return refuse_flood(link, error);
-    ssize_t got =
-        jayi_stream_read(&link->stream, link->in + link->in_end, sizeof link->in - link->in_end);
-    if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
-    link->in_end += (size_t)got;
-    *ret_got = (size_t)got;
-    return JAY_OK;
+/* Makes room at the end of the buffer, such that `whole` bytes of what is there and comes fit. */
+static int make_room(jayi_link *link, size_t whole, jay_error *error) {
+    if (link->slab != NULL) return jayi_inflow_make_room(link, whole, error);
+    if (link->in_begin == link->in_end) {
+        link->in_begin = link->in_end = 0;
+    } else if (link->in_end == link->in_size && link->in_begin > 0) {
+        memmove(link->in, link->in + link->in_begin, link->in_end - link->in_begin);
+        link->in_end -= link->in_begin;
+        link->in_begin = 0;
+    }
+    return link->in_end < link->in_size ? JAY_OK : refuse_flood(link, error);
 }
 
 /* How much is read behind a long value: the head of the next reply, and not much of its value,
@@ -544,13 +537,14 @@ int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error) {
 /* Reads without looking at what is there; what comes behind goes into the buffer. */
 static int read_past(jayi_link *link, void *to, size_t size, bool may_block, size_t *ret_got,
                      jay_error *error) {
-    link->in_begin = link->in_end = 0;
-    size_t behind = size < BEHIND_BYTES ? sizeof link->in : BEHIND_BYTES;
-    const struct iovec parts[2] = {{to, size}, {link->in, behind}};
-    ssize_t got = jayi_stream_read_parts(&link->stream, parts, 2, may_block);
+    if (link->slab == NULL || jayi_slab_is_free(link->slab)) link->in_begin = link->in_end = 0;
+    size_t behind = link->in_size - link->in_end;
+    if (behind > BEHIND_BYTES && size >= BEHIND_BYTES) behind = BEHIND_BYTES;
+    const struct iovec parts[2] = {{to, size}, {link->in + link->in_end, behind}};
+    ssize_t got = jayi_stream_read_parts(&link->stream, parts, behind > 0 ? 2 : 1, may_block);
     if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
     *ret_got = (size_t)got < size ? (size_t)got : size;
-    link->in_end = (size_t)got - *ret_got;
+    link->in_end += (size_t)got - *ret_got;
     return JAY_OK;
 }
 
@@ -563,22 +557,19 @@ static size_t take_buffered(jayi_link *link, void *to, size_t size) {
     return have;
 }
 
-int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error) {
-    *ret_got = take_buffered(link, to, size);
-    return *ret_got > 0 ? JAY_OK : read_past(link, to, size, false, ret_got, error);
-}
-
 /* Whether the socket's own timeout, half of a call's time, ends before the deadline: then one
  * system call waits and reads. */
 static bool may_wait_there(const jayi_link *link, int64_t left_ms) {
     return left_ms - JAYI_CLOCK_COARSE_LAG_MS > link->pool->plan.call_ms / 2;
 }
 
-int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error) {
-    if (link->is_seat) return jayi_ride_fill(link, deadline_ms, error);
-    if (!make_room(link)) return refuse_flood(link, error);
+/* Receives once, with room for `whole` bytes from those on that are there. */
+static int fill(jayi_link *link, size_t whole, int64_t deadline_ms, bool may_block,
+                jay_error *error) {
+    int status = make_room(link, whole, error);
+    if (status != JAY_OK) return status;
     char *to = link->in + link->in_end;
-    size_t room = sizeof link->in - link->in_end;
+    size_t room = link->in_size - link->in_end;
     if (!may_block) may_block = may_wait_there(link, deadline_ms - jayi_clock_coarse_ms());
     ssize_t got = may_block ? jayi_stream_read_first(&link->stream, to, room)
                             : jayi_stream_read(&link->stream, to, room);
@@ -589,6 +580,23 @@ int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_err
     }
     if (got == JAYI_IO_FAILED) return jayi_link_failed(link, error);
     link->in_end += (size_t)got;
+    return JAY_OK;
+}
+
+int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error) {
+    if (link->is_seat) return jayi_ride_fill(link, deadline_ms, error);
+    return fill(link, link->in_end - link->in_begin + 1, deadline_ms, may_block, error);
+}
+
+int jayi_link_gather(jayi_link *link, size_t size, int64_t deadline_ms, bool may_block,
+                     jay_error *error) {
+    while (link->in_end - link->in_begin < size) {
+        /* Bytes that keep dripping do not move the deadline. */
+        if (jayi_clock_coarse_ms() >= deadline_ms) return jayi_link_late(link, error);
+        int status = fill(link, size, deadline_ms, may_block, error);
+        if (status != JAY_OK) return status;
+        may_block = false;
+    }
     return JAY_OK;
 }
 

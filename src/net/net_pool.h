@@ -26,8 +26,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "net/net_stream.h"
+#include "util/slab.h"
 
 #define JAYI_LINK_IN_BYTES 65536
 #define JAYI_LINK_OUT_BYTES 65536
@@ -66,10 +68,21 @@ typedef struct jayi_link {
     int replies;      /* how many the request of the next send has; for seats */
     int dialect;      /* the protocol's: what its greeting has found out; only 0 is ridden */
     jayi_seat seat;
-    size_t in_begin, in_end;
-    char in[JAYI_LINK_IN_BYTES];   /* bytes received and not yet taken */
+    char *in; /* bytes received and not yet taken: in own_in, or in a slab (net_inflow.h) */
+    size_t in_begin, in_end, in_size;
+    jayi_slab *slab; /* NULL: none */
+    jayi_blocks *slab_blocks;
+    size_t slab_expected; /* of bytes to come, for how large the next slab has to be */
+    char own_in[JAYI_LINK_IN_BYTES];
     char out[JAYI_LINK_OUT_BYTES]; /* for the protocol to compose in */
 } jayi_link;
+
+/* Makes an empty link of new memory. */
+static inline void jayi_link_init(jayi_link *link) {
+    memset(link, 0, offsetof(jayi_link, own_in));
+    link->in = link->own_in;
+    link->in_size = sizeof link->own_in;
+}
 
 /* What a protocol does on a new connection: log in, find out what it speaks. */
 typedef int jayi_greet_fn(void *arg, jayi_link *link, int64_t deadline_ms, jay_error *error);
@@ -155,12 +168,9 @@ bool jayi_pool_is_out(jayi_pool *pool, int64_t now_ms);
  */
 int jayi_link_fill(jayi_link *link, int64_t deadline_ms, bool may_block, jay_error *error);
 
-/* The same without waiting: *ret_got is 0 when nothing has arrived. */
-int jayi_link_fill_now(jayi_link *link, size_t *ret_got, jay_error *error);
-
-/* Takes up to `size` bytes, from the buffer first, without waiting; what comes behind them goes
- * into the buffer. *ret_got is 0 when nothing has arrived. */
-int jayi_link_read_now(jayi_link *link, void *to, size_t size, size_t *ret_got, jay_error *error);
+/* The same until so many bytes are there, which must have room in the buffer. */
+int jayi_link_gather(jayi_link *link, size_t size, int64_t deadline_ms, bool may_block,
+                     jay_error *error);
 
 /* Takes exactly `size` bytes, from the buffer first. */
 int jayi_link_read(jayi_link *link, void *to, size_t size, int64_t deadline_ms, jay_error *error);

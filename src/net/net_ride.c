@@ -65,7 +65,7 @@ static jayi_link *make_seat(jayi_pool *pool) {
     if (pool->seat_count == SEATS_MAX) return NULL;
     jayi_link *seat = jayi_alloc(pool->plan.allocator, sizeof *seat);
     if (seat == NULL) return NULL;
-    memset(seat, 0, offsetof(jayi_link, in));
+    jayi_link_init(seat);
     seat->pool = pool;
     seat->stream.fd = -1;
     seat->is_seat = true;
@@ -261,7 +261,7 @@ static int bring(trip *t, size_t index) {
             whole += (size_t)size;
             known += size > 0;
         }
-        if (whole > sizeof seat->in) {
+        if (whole > seat->in_size) {
             seat->seat.status = JAYI_LINK_NEEDED;
             int status = drop(t, whole);
             if (status != JAY_OK) return status;

@@ -377,6 +377,77 @@ static void cas_in_one_trip(void **state) {
     jay_close(other);
 }
 
+/* ---- batches of values that stay where they arrive ---- */
+
+#define STAYING 240
+
+/* Most of some KiB, some of none, some too long to stay; each with bytes of its own. */
+static size_t size_of(size_t item) {
+    static const size_t sizes[] = {9000, 12345, 0, 16384, 7000, 1, 20000, 15000};
+    return item % 60 == 59 ? 100000 : sizes[item % 8];
+}
+
+static void put_bytes(size_t item, char *to) {
+    for (size_t i = 0; i < size_of(item); i++)
+        to[i] = (char)('!' + (item * 7 + i * 13 + i / 90) % 90);
+}
+
+static void check_batch(jay_cache *cache, const jay_bytes *keys, char *wanted) {
+    static jay_value values[STAYING];
+    static int statuses[STAYING];
+    assert_int_equal(jay_get_many(cache, keys, STAYING, values, statuses, NULL), JAY_OK);
+    /* Released by turns from both ends, so that the last views of what they share go late. */
+    for (size_t i = 0; i < STAYING; i++) {
+        size_t item = i % 2 == 0 ? i / 2 : STAYING - 1 - i / 2;
+        bool is_missing = item % 17 == 5 || item % 17 == 6;
+        assert_int_equal(statuses[item], is_missing ? JAY_MISS : JAY_OK);
+        if (is_missing) continue;
+        put_bytes(item, wanted);
+        assert_int_equal(values[item].size, size_of(item));
+        assert_memory_equal(values[item].data, wanted, size_of(item));
+        assert_int_equal(((const char *)values[item].data)[size_of(item)], '\0');
+        jay_value_release(&values[item]);
+    }
+}
+
+static void values_stay_where_they_arrive(void **state) {
+    (void)state;
+    static char names[STAYING][8], bytes[100000];
+    jay_bytes keys[STAYING];
+    redis_server_start(&server);
+    jay_cache *cache = open_cache("", "");
+    for (size_t i = 0; i < STAYING; i++) {
+        int size = snprintf(names[i], sizeof names[i], "v%zu", i);
+        keys[i] = (jay_bytes){names[i], (size_t)size};
+        put_bytes(i, bytes);
+        if (i % 17 == 5) continue;
+        assert_int_equal(jay_set(cache, names[i], (size_t)size, bytes, size_of(i), 0, NULL),
+                         JAY_OK);
+    }
+    /* Keys of another type are missed, as in one command. */
+    for (size_t i = 6; i < STAYING; i += 17) {
+        char line[40];
+        snprintf(line, sizeof line, "DEL %s", names[i]);
+        expect(line, ":1");
+        snprintf(line, sizeof line, "RPUSH %s a", names[i]);
+        expect(line, ":1");
+    }
+    long lookups = count_calls("mget");
+    check_batch(cache, keys, bytes);
+    assert_int_equal(count_calls("mget"), lookups + 1);
+    /* How long values are is known now: so many groups, several on their way at a time. */
+    for (int i = 0; i < 3; i++) check_batch(cache, keys, bytes);
+    assert_true(count_calls("mget") > lookups + 3 * 10);
+    /* The values of a batch that is held are there while others are received. */
+    jay_value held[8];
+    assert_int_equal(jay_get_many(cache, keys + 8, 8, held, NULL, NULL), JAY_OK);
+    for (int i = 0; i < 2; i++) check_batch(cache, keys, bytes);
+    put_bytes(11, bytes);
+    assert_memory_equal(held[3].data, bytes, size_of(11));
+    jay_values_release(held, 8);
+    jay_close(cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(logins, set_up, tear_down),
@@ -388,6 +459,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_are_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cas_in_one_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(values_stay_where_they_arrive, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

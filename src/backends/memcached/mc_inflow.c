@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-/* With less room than this a new slab is begun: short reads cost as much as long ones. */
-#define LOW_BYTES (MC_SLAB_MAX / 4)
 /* What is read behind a value that goes elsewhere: of a short one as much as there is; of a long
  * one the head of the next, and not much of its value, which would have to be copied. */
 #define SHORT_VALUE ((size_t)8192)
@@ -14,37 +12,20 @@
 
 /* ---- slabs ---- */
 
-/* A slab with room for so many bytes, or for MC_SLAB_MAX; NULL without memory. */
-static mc_slab *make_slab(jayi_blocks *blocks, size_t bytes) {
-    size_t size = MC_SLAB_MIN;
-    while (size < MC_SLAB_MAX && size - sizeof(mc_slab) - 1 < bytes) size *= 2;
-    /* A byte less, by which the block is of the class of `size`. */
-    mc_slab *slab = jayi_block_acquire(blocks, size - 1);
-    if (slab == NULL) return NULL;
-    atomic_init(&slab->pins, 1);
-    slab->size = (uint32_t)(size - 1 - sizeof *slab);
-    return slab;
-}
-
-void jayi_mc_slab_unpin(jayi_blocks *blocks, mc_slab *slab) {
-    if (atomic_fetch_sub_explicit(&slab->pins, 1, memory_order_acq_rel) == 1)
-        jayi_block_release(blocks, slab);
-}
-
-static void use_slab(mc_inflow *in, mc_slab *slab) {
+static void use_slab(mc_inflow *in, jayi_slab *slab) {
     in->slab = slab;
     in->buffer = slab->bytes;
     in->size = slab->size;
 }
 
 void jayi_mc_inflow_begin(mc_inflow *in, jayi_link *link, jayi_blocks *blocks, size_t expected) {
-    mc_slab *slab = expected >= MC_SLAB_MIN / 2 ? make_slab(blocks, expected) : NULL;
-    *in = (mc_inflow){.link = link, .blocks = blocks, .buffer = link->in, .size = sizeof link->in};
+    jayi_slab *slab = expected >= JAYI_SLAB_MIN / 2 ? jayi_slab_acquire(blocks, expected) : NULL;
+    *in = (mc_inflow){.link = link, .blocks = blocks, .buffer = link->in, .size = link->in_size};
     if (slab != NULL) use_slab(in, slab);
 }
 
 void jayi_mc_inflow_end(mc_inflow *in) {
-    if (in->slab != NULL) jayi_mc_slab_unpin(in->blocks, in->slab);
+    if (in->slab != NULL) jayi_slab_unpin(in->blocks, in->slab);
     in->slab = NULL;
 }
 
@@ -52,7 +33,7 @@ void jayi_mc_inflow_end(mc_inflow *in) {
 
 /* Goes on in a new slab, with what has not been taken of the old one. */
 static int renew_slab(mc_inflow *in, size_t bytes, bool can_stay, jay_error *error) {
-    mc_slab *slab = make_slab(in->blocks, bytes);
+    jayi_slab *slab = jayi_slab_acquire(in->blocks, bytes);
     if (slab == NULL) {
         if (can_stay) return JAY_OK;
         return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory for the replies to a batch");
@@ -68,7 +49,7 @@ static int renew_slab(mc_inflow *in, size_t bytes, bool can_stay, jay_error *err
 
 /* What has been taken may be overwritten when no view is of it. */
 static bool is_free(const mc_inflow *in) {
-    return in->slab == NULL || atomic_load_explicit(&in->slab->pins, memory_order_relaxed) == 1;
+    return in->slab == NULL || jayi_slab_is_free(in->slab);
 }
 
 static int make_room(mc_inflow *in, size_t whole, size_t expected, jay_error *error) {
@@ -78,7 +59,7 @@ static int make_room(mc_inflow *in, size_t whole, size_t expected, jay_error *er
         in->begin = 0;
         in->end = have;
     }
-    size_t room = in->size - in->end, wanted = expected < LOW_BYTES ? expected : LOW_BYTES;
+    size_t room = in->size - in->end, wanted = expected < JAYI_SLAB_LOW ? expected : JAYI_SLAB_LOW;
     bool can_stay = room > 0 && in->begin + whole <= in->size;
     if (can_stay && (in->slab == NULL || room >= wanted)) return JAY_OK;
     if (in->slab != NULL)

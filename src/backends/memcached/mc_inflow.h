@@ -4,7 +4,7 @@
  * Where a batch looks values up, its replies are received into slabs, and the values stay there:
  * their views pin the slab, and nothing is copied. How much a slab has to hold is learned
  * from earlier batches on the server, so a view keeps about as much memory as its batch's values
- * have, and MC_SLAB_MAX bytes at most. All else goes through the link's buffer.
+ * have, and JAYI_SLAB_MAX bytes at most. All else goes through the link's buffer.
  *
  *     | taken, some of it pinned by views | begin: to be taken | end: room | size
  */
@@ -12,23 +12,12 @@
 #define JAYI_MC_INFLOW_H
 
 #include "net/net_pool.h"
-#include "util/blocks.h"
-
-#define MC_SLAB_MIN ((size_t)4 << 10)
-#define MC_SLAB_MAX ((size_t)256 << 10)
-/* Larger values get a block of their own: else too much would have to move from slab to slab. */
-#define MC_SLAB_VALUE_MAX (MC_SLAB_MAX / 4)
-
-typedef struct mc_slab {
-    _Atomic uint32_t pins; /* views, and the lane while it receives here */
-    uint32_t size;         /* of the bytes */
-    char bytes[];
-} mc_slab;
+#include "util/slab.h"
 
 typedef struct mc_inflow {
     jayi_link *link;
     jayi_blocks *blocks;
-    mc_slab *slab; /* NULL: the buffer is the link's */
+    jayi_slab *slab; /* NULL: the buffer is the link's */
     char *buffer;
     size_t begin, end, size;
 } mc_inflow;
@@ -50,14 +39,5 @@ int jayi_mc_inflow_fill(mc_inflow *in, size_t whole, size_t expected, bool may_b
 /* Takes up to `size` bytes of a value of `value_size`, straight from the socket where it can be. */
 int jayi_mc_inflow_read(mc_inflow *in, void *to, size_t size, size_t value_size, bool may_block,
                         size_t *ret_got, jay_error *error);
-
-/* Counts a view into the slab that is being received into. */
-static inline void mc_slab_pin(mc_slab *slab) {
-    /* Nobody else has it yet. */
-    uint32_t pins = atomic_load_explicit(&slab->pins, memory_order_relaxed);
-    atomic_store_explicit(&slab->pins, pins + 1, memory_order_relaxed);
-}
-
-void jayi_mc_slab_unpin(jayi_blocks *blocks, mc_slab *slab);
 
 #endif

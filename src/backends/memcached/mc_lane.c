@@ -247,7 +247,7 @@ static int fill(const mc_batch *batch, mc_lane *lane, size_t whole, size_t *ret_
 
 /* Opens a value that has arrived whole, in a slab or (NULL) a block of its own, and makes it a
  * view. */
-static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, char *data) {
+static void finish_value(const mc_batch *batch, mc_lane *lane, jayi_slab *slab, char *data) {
     uint32_t item = lane->to_reply;
     mc_found found = {.block = data,
                       .data = data,
@@ -275,7 +275,7 @@ static void finish_value(const mc_batch *batch, mc_lane *lane, mc_slab *slab, ch
         value->pin = slab != NULL ? (void *)slab : lane->block;
         value->reserved[MC_VIEW_FLAGS] = found.flags;
         value->reserved[MC_VIEW_IN_SLAB] = slab != NULL;
-        if (slab != NULL) mc_slab_pin(slab);
+        if (slab != NULL) jayi_slab_pin(slab);
     } else {
         jayi_block_release(&batch->backend->blocks, lane->block);
     }
@@ -348,7 +348,7 @@ static int begin_value(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply
     size_t size = (size_t)reply->value_size;
     lane->reply = *reply;
     lane->reading = MC_READS_IN_PLACE;
-    if (lane->in.slab != NULL && size <= MC_SLAB_VALUE_MAX) return JAY_OK;
+    if (lane->in.slab != NULL && size <= JAYI_SLAB_VALUE_MAX) return JAY_OK;
     lane->block = jayi_block_acquire(&batch->backend->blocks, size + 1);
     if (lane->block == NULL)
         return jay_error_set(&lane->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
@@ -532,7 +532,7 @@ static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send
 /* How long replies have been, for the next batch. */
 static void note_size(const mc_batch *batch, mc_lane *lane) {
     size_t a_key = bytes_a_key(lane);
-    if (a_key > MC_SLAB_MAX) a_key = MC_SLAB_MAX;
+    if (a_key > JAYI_SLAB_MAX) a_key = JAYI_SLAB_MAX;
     if (batch->kind == MC_GET) atomic_store(&lane->server->bytes_a_key, (uint32_t)a_key);
 }
 

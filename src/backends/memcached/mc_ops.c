@@ -30,7 +30,7 @@ int jayi_mc_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
 
 void jayi_mc_release(jay_backend *backend, jay_value *value) {
     if (value->reserved[MC_VIEW_IN_SLAB] != 0) {
-        jayi_mc_slab_unpin(&backend->blocks, value->pin);
+        jayi_slab_unpin(&backend->blocks, value->pin);
     } else {
         jayi_block_release(&backend->blocks, value->pin);
     }

@@ -3,9 +3,9 @@
  *
  * The items are dealt to lanes, one a node (rd_lane.h). A batch holds a link to each of its nodes;
  * it acquires them in one order, so that two batches never wait for each other. First every lane
- * sends a group of commands, then each reads its replies as they arrive: the servers put replies by
- * while they read commands, so sending a group whole before reading cannot end in both waiting for
- * each other.
+ * sends groups of commands, then each reads its replies as they arrive, and sends more: the servers
+ * put replies by while they read commands, so sending a group whole before reading cannot end in
+ * both waiting for each other.
  *
  * Items that were redirected, or whose node could not be reached, are dealt anew, a bounded number
  * of times; one whose slot is just being moved is asked for alone.
@@ -63,6 +63,7 @@ static bool workspace_init(rd_batch *batch, workspace *space) {
 static void init_lane(rd_lane *lane, rd_node *node) {
     lane->node = node;
     lane->first = lane->last = RD_NO_ITEM;
+    lane->count = 0;
     lane->is_open = lane->has_heard = false;
 }
 
@@ -73,6 +74,7 @@ static void add_item(const rd_batch *batch, rd_lane *lane, uint32_t item) {
         batch->next[lane->last] = item;
     }
     lane->last = item;
+    lane->count++;
     batch->next[item] = RD_NO_ITEM;
 }
 
@@ -177,23 +179,13 @@ static rd_lane *await_lane(const rd_batch *batch, struct pollfd *pollers) {
     return first;
 }
 
-static void read_lanes(rd_batch *batch, struct pollfd *pollers) {
-    rd_lane *lane;
-    while ((lane = await_lane(batch, pollers)) != NULL) jayi_rd_lane_read(batch, lane);
-}
-
 static void run_lanes(rd_batch *batch, struct pollfd *pollers) {
-    bool has_more = true;
+    rd_lane *lane;
     for (size_t i = 0; i < batch->lane_count; i++)
         jayi_rd_lane_begin(batch, &batch->lanes[i], batch->lane_count == 1);
-    while (has_more) {
-        for (size_t i = 0; i < batch->lane_count; i++) jayi_rd_lane_send(batch, &batch->lanes[i]);
-        read_lanes(batch, pollers);
-        has_more = false;
-        for (size_t i = 0; i < batch->lane_count; i++)
-            has_more |= batch->lanes[i].is_open && batch->lanes[i].to_send != RD_NO_ITEM;
-    }
-    for (size_t i = 0; i < batch->lane_count; i++) jayi_rd_lane_end(&batch->lanes[i]);
+    for (size_t i = 0; i < batch->lane_count; i++) jayi_rd_lane_send(batch, &batch->lanes[i]);
+    while ((lane = await_lane(batch, pollers)) != NULL) jayi_rd_lane_read(batch, lane);
+    for (size_t i = 0; i < batch->lane_count; i++) jayi_rd_lane_end(batch, &batch->lanes[i]);
 }
 
 /* Whether the pending items can be dealt anew; waits a moment where that may help. */

@@ -5,7 +5,16 @@
 
 #include <string.h>
 
-#define GROUP 1000
+#include "net/net_inflow.h"
+
+/* The most items of a group, and how many bytes of values it has about, where they are long enough.
+ * A server of Redis writes 64 KiB before it looks at what else there is to do. */
+#define GROUP_MAX 1000
+#define GROUP_BYTES ((size_t)66 << 10)
+/* Batches up to this are one group. */
+#define WINDOW_FROM_BYTES ((size_t)128 << 10)
+/* Longer values gain nothing by groups. */
+#define LONG_BYTES (JAYI_SLAB_VALUE_MAX / 2)
 
 void jayi_rd_item_failed(rd_batch *batch, uint32_t item, int status, bool may_pass) {
     batch->statuses[item] = status;
@@ -17,6 +26,15 @@ void jayi_rd_item_failed(rd_batch *batch, uint32_t item, int status, bool may_pa
 
 /* ---- beginning and ending ---- */
 
+static int end_call(rd_lane *lane, int status) {
+    jayi_link *link = lane->call.link;
+    if (lane->is_refused || lane->group_count > 0 || link->in_begin != link->in_end)
+        lane->call.is_clean = false;
+    jayi_link_end_slabs(link);
+    lane->is_open = false;
+    return jayi_rd_end(&lane->call, status == JAY_OK && lane->is_refused ? JAY_E_AUTH : status);
+}
+
 /* The remaining items have no reply: they fail, or are dealt anew. */
 static void fail(rd_batch *batch, rd_lane *lane, int status) {
     bool is_gone = status == JAY_E_UNREACHABLE, may_pass = is_gone;
@@ -25,8 +43,8 @@ static void fail(rd_batch *batch, rd_lane *lane, int status) {
         bool was_closed = is_gone && lane->was_reused && !lane->has_heard;
         batch->was_closed |= was_closed;
         may_pass = was_closed || (is_gone && batch->kind != RD_DELETE);
-        lane->is_open = false;
-        (void)jayi_rd_end(&lane->call, status);
+        lane->call.is_clean = false;
+        (void)end_call(lane, status);
     }
     batch->was_lost |= is_gone && batch->backend->layout != RD_ONE;
     for (uint32_t i = lane->to_read; i != RD_NO_ITEM; i = batch->next[i])
@@ -34,9 +52,25 @@ static void fail(rd_batch *batch, rd_lane *lane, int status) {
     lane->to_read = lane->to_send = RD_NO_ITEM;
 }
 
+/* How the items are to be grouped, by how long their values may be. */
+static void plan_groups(const rd_batch *batch, rd_lane *lane) {
+    lane->group_max = GROUP_MAX;
+    lane->window = 1;
+    lane->a_key = batch->kind == RD_GET ? atomic_load(&lane->node->bytes_a_key) : 0;
+    /* Long ones are read straight into memory of their own. */
+    if (lane->a_key == 0 || lane->a_key > LONG_BYTES) return;
+    jayi_link_begin_slabs(lane->call.link, &batch->backend->blocks, lane->a_key * lane->count);
+    if (lane->a_key * lane->count <= WINDOW_FROM_BYTES) return;
+    size_t group = GROUP_BYTES / lane->a_key;
+    lane->group_max = group < 1 ? 1 : group < GROUP_MAX ? group : GROUP_MAX;
+    lane->window = RD_LANE_GROUPS;
+}
+
 void jayi_rd_lane_begin(rd_batch *batch, rd_lane *lane, bool may_block) {
     lane->to_send = lane->to_read = lane->first;
-    lane->is_open = lane->has_heard = false;
+    lane->is_open = lane->has_heard = lane->is_refused = false;
+    lane->group_count = 0;
+    lane->heard = lane->heard_size = 0;
     if (lane->first == RD_NO_ITEM) return;
     int status = jayi_rd_begin_at(&lane->call, lane->node, batch->deadline_ms, &batch->passing);
     if (status != JAY_OK) {
@@ -46,11 +80,21 @@ void jayi_rd_lane_begin(rd_batch *batch, rd_lane *lane, bool may_block) {
     lane->is_open = true;
     lane->was_reused = lane->call.link->is_reused;
     if (!may_block) lane->call.may_block = false;
+    plan_groups(batch, lane);
 }
 
-void jayi_rd_lane_end(rd_lane *lane) {
-    if (lane->is_open) (void)jayi_rd_end(&lane->call, JAY_OK);
-    lane->is_open = false;
+/* How long values have been, for the next batch. Few say little. */
+static void note_size(const rd_batch *batch, rd_lane *lane) {
+    if (batch->kind != RD_GET || lane->heard == 0) return;
+    size_t a_key = lane->heard_size / lane->heard + 1;
+    if (a_key > UINT32_MAX) a_key = UINT32_MAX;
+    atomic_store(&lane->node->bytes_a_key, (uint32_t)a_key);
+}
+
+void jayi_rd_lane_end(const rd_batch *batch, rd_lane *lane) {
+    if (!lane->is_open) return;
+    note_size(batch, lane);
+    (void)end_call(lane, JAY_OK);
 }
 
 /* ---- sending ---- */
@@ -59,15 +103,15 @@ static bool is_one_command(const rd_batch *batch) {
     return batch->kind == RD_GET && batch->backend->layout != RD_CLUSTER;
 }
 
-void jayi_rd_lane_send(rd_batch *batch, rd_lane *lane) {
+/* Writes the commands of the next group. */
+static void put_group(rd_batch *batch, rd_lane *lane) {
     rd_call *call = &lane->call;
-    uint32_t item = lane->to_send;
-    if (!lane->is_open || item == RD_NO_ITEM) return;
     bool is_one = is_one_command(batch);
-    for (lane->asked = 0; item != RD_NO_ITEM && lane->asked < GROUP; lane->asked++)
-        item = batch->next[item];
+    uint32_t item = lane->to_send;
+    size_t count = 0;
+    for (; item != RD_NO_ITEM && count < lane->group_max; count++) item = batch->next[item];
     if (is_one) {
-        jayi_rd_put_command(call, lane->asked + 1);
+        jayi_rd_put_command(call, count + 1);
         RD_PUT(call, "MGET");
     }
     for (uint32_t i = lane->to_send; i != item; i = batch->next[i]) {
@@ -83,7 +127,13 @@ void jayi_rd_lane_send(rd_batch *batch, rd_lane *lane) {
         jayi_rd_put_word(call, key.data, key.size);
     }
     lane->to_send = item;
-    int status = jayi_rd_flush(call);
+    lane->groups[lane->group_count++] = count;
+}
+
+void jayi_rd_lane_send(rd_batch *batch, rd_lane *lane) {
+    if (!lane->is_open || lane->to_send == RD_NO_ITEM || lane->group_count == lane->window) return;
+    while (lane->to_send != RD_NO_ITEM && lane->group_count < lane->window) put_group(batch, lane);
+    int status = jayi_rd_flush(&lane->call);
     if (status != JAY_OK) fail(batch, lane, status);
 }
 
@@ -95,18 +145,43 @@ static bool is_item_failure(int status) {
            status == JAY_E_FULL || status == JAY_E_BUSY || status == JAY_E_AUTH;
 }
 
+/* Leaves a value where it has been received, and makes it a view. */
+static int take_in_place(rd_call *call, size_t size, jay_value *ret_value) {
+    jayi_link *link = call->link;
+    int status = jayi_link_gather(link, size + 2, call->deadline_ms, call->may_block, call->error);
+    if (status != JAY_OK) return status;
+    char *data = link->in + link->in_begin;
+    if (memcmp(data + size, "\r\n", 2) != 0) return jayi_rd_garbled(call);
+    data[size] = '\0';
+    link->in_begin += size + 2;
+    jayi_slab_pin(link->slab);
+    ret_value->data = data;
+    ret_value->size = size;
+    ret_value->version = rd_version_of(data, size);
+    ret_value->pin = link->slab;
+    ret_value->reserved[RD_VIEW_IN_SLAB] = true;
+    return JAY_OK;
+}
+
 /* Fills in what a reply comes to. */
-static int take_value(rd_call *call, const jayi_resp_head *head, jay_value *ret_value) {
+static int take_value(rd_call *call, rd_lane *lane, const jayi_resp_head *head,
+                      jay_value *ret_value) {
     rd_block *block = NULL;
     if (head->type == JAYI_RESP_NULL || jayi_rd_says(head, "WRONGTYPE")) return JAY_MISS;
     if (head->type != JAYI_RESP_STRING) return jayi_rd_unexpected(call, head);
+    size_t size = (size_t)head->number;
+    lane->heard++;
+    lane->heard_size += size;
+    if (call->link->slab != NULL && size <= JAYI_SLAB_VALUE_MAX)
+        return take_in_place(call, size, ret_value);
     int status = jayi_rd_take_block(call, head, &block);
     if (status == JAY_OK) jayi_rd_fill_value(ret_value, block);
     return status;
 }
 
-static int take_reply(rd_call *call, rd_batch *batch, uint32_t item, const jayi_resp_head *head) {
-    if (batch->kind == RD_GET) return take_value(call, head, &batch->values[item]);
+static int take_reply(rd_lane *lane, rd_batch *batch, uint32_t item, const jayi_resp_head *head) {
+    rd_call *call = &lane->call;
+    if (batch->kind == RD_GET) return take_value(call, lane, head, &batch->values[item]);
     if (batch->kind == RD_SET && head->type == JAYI_RESP_TEXT) return JAY_OK;
     if (batch->kind == RD_DELETE && head->type == JAYI_RESP_INTEGER)
         return head->number > 0 ? JAY_OK : JAY_MISS;
@@ -133,7 +208,8 @@ static void take_refusal(rd_call *call, rd_batch *batch, uint32_t item, enum rd_
     jayi_rd_node_release(node);
 }
 
-static int read_item(rd_call *call, rd_batch *batch, uint32_t item) {
+static int read_item(rd_lane *lane, rd_batch *batch, uint32_t item) {
+    rd_call *call = &lane->call;
     jayi_resp_head head;
     call->error = &batch->passing;
     int status = jayi_rd_read(call, &head);
@@ -143,7 +219,8 @@ static int read_item(rd_call *call, rd_batch *batch, uint32_t item) {
         take_refusal(call, batch, item, what, &head);
         return JAY_OK;
     }
-    status = take_reply(call, batch, item, &head);
+    lane->is_refused |= jayi_rd_says(&head, "NOAUTH");
+    status = take_reply(lane, batch, item, &head);
     if (!is_item_failure(status)) return status;
     if (status < 0) {
         jayi_rd_item_failed(batch, item, status, false);
@@ -154,41 +231,58 @@ static int read_item(rd_call *call, rd_batch *batch, uint32_t item) {
     return JAY_OK;
 }
 
-/* The head of an MGET's reply. */
-static int read_list(rd_call *call, rd_lane *lane, rd_batch *batch) {
-    jayi_resp_head head;
-    int status = jayi_rd_read(call, &head);
-    if (status != JAY_OK) return status;
-    if (head.type == JAYI_RESP_ARRAY && head.number == (int64_t)lane->asked) return JAY_OK;
-    status = jayi_rd_unexpected(call, &head);
-    call->is_clean = head.type == JAYI_RESP_ERROR && !jayi_rd_says(&head, "NOAUTH");
-    enum rd_refusal what = jayi_rd_refusal(call, &head);
+/* A group was refused as a whole. */
+static void refuse_group(rd_batch *batch, rd_lane *lane, const jayi_resp_head *head, int status) {
+    enum rd_refusal what = jayi_rd_refusal(&lane->call, head);
     bool may_pass = what == RD_PAUSE || what == RD_STALE;
-    if (may_pass) batch->must_pause = true;
-    if (what == RD_STALE) batch->was_lost = true;
-    lane->is_open = false;
-    (void)jayi_rd_end(call, JAY_OK);
-    for (uint32_t i = lane->to_read; i != RD_NO_ITEM; i = batch->next[i])
-        jayi_rd_item_failed(batch, i, status, may_pass);
+    batch->must_pause |= may_pass;
+    batch->was_lost |= what == RD_STALE;
+    lane->is_refused |= jayi_rd_says(head, "NOAUTH");
+    for (size_t left = lane->groups[0]; left > 0; left--) {
+        jayi_rd_item_failed(batch, lane->to_read, status, may_pass);
+        lane->to_read = batch->next[lane->to_read];
+    }
+}
+
+/* The head of an MGET's reply. Whether replies follow. */
+static int read_list(rd_batch *batch, rd_lane *lane, bool *ret_has_replies) {
+    jayi_resp_head head;
+    int status = jayi_rd_read(&lane->call, &head);
+    if (status != JAY_OK) return status;
+    *ret_has_replies = head.type == JAYI_RESP_ARRAY && head.number == (int64_t)lane->groups[0];
+    if (*ret_has_replies) return JAY_OK;
+    status = jayi_rd_unexpected(&lane->call, &head);
+    if (head.type != JAYI_RESP_ERROR) return status;
+    refuse_group(batch, lane, &head, status);
+    return JAY_OK;
+}
+
+static int read_group(rd_batch *batch, rd_lane *lane) {
+    bool has_replies = true;
+    lane->call.error = &batch->passing;
+    if (is_one_command(batch)) {
+        int status = read_list(batch, lane, &has_replies);
+        if (status != JAY_OK) return status;
+        lane->has_heard = true;
+    }
+    for (size_t left = has_replies ? lane->groups[0] : 0; left > 0; left--) {
+        int status = read_item(lane, batch, lane->to_read);
+        if (status != JAY_OK) return status;
+        lane->has_heard = true;
+        lane->to_read = batch->next[lane->to_read];
+        if (lane->call.link->slab_expected > lane->a_key)
+            lane->call.link->slab_expected -= lane->a_key;
+    }
+    memmove(lane->groups, lane->groups + 1, (size_t)--lane->group_count * sizeof lane->groups[0]);
     return JAY_OK;
 }
 
 void jayi_rd_lane_read(rd_batch *batch, rd_lane *lane) {
-    rd_call *call = &lane->call;
-    int status = JAY_OK;
-    call->error = &batch->passing;
-    if (is_one_command(batch)) status = read_list(call, lane, batch);
-    if (status == JAY_OK && !lane->is_open) return;
-    lane->has_heard |= status == JAY_OK && is_one_command(batch);
-    while (status == JAY_OK && lane->to_read != lane->to_send) {
-        status = read_item(call, batch, lane->to_read);
-        if (status != JAY_OK) break;
-        lane->has_heard = true;
-        lane->to_read = batch->next[lane->to_read];
-    }
+    int status = read_group(batch, lane);
     if (status != JAY_OK) {
         fail(batch, lane, status);
-    } else {
-        call->is_clean = true;
+        return;
     }
+    lane->call.is_clean = lane->group_count == 0;
+    jayi_rd_lane_send(batch, lane);
 }

@@ -12,6 +12,7 @@ void jayi_rd_fill_value(jay_value *value, rd_block *block) {
     value->size = block->size;
     value->version = block->version;
     value->pin = block;
+    value->reserved[RD_VIEW_IN_SLAB] = false;
 }
 
 /* ---- reading ---- */
@@ -46,7 +47,11 @@ int jayi_rd_get(jay_backend *backend, const void *key, size_t key_size, jay_valu
 }
 
 void jayi_rd_release(jay_backend *backend, jay_value *value) {
-    jayi_rd_recent_keep(backend, value->pin);
+    if (value->reserved[RD_VIEW_IN_SLAB] != 0) {
+        jayi_slab_unpin(&backend->blocks, value->pin);
+    } else {
+        jayi_rd_recent_keep(backend, value->pin);
+    }
 }
 
 int jayi_rd_get_into(jay_backend *backend, const void *key, size_t key_size, void *buffer,

@@ -41,7 +41,8 @@ typedef struct rd_node {
     jayi_address address;
     struct jay_backend *backend;
     enum rd_role role;
-    int users; /* maps and calls that hold it; under the lock of the nodes */
+    _Atomic uint32_t bytes_a_key; /* how long replies to lookups have been; 0: not known */
+    int users;                    /* maps and calls that hold it; under the lock of the nodes */
     struct rd_node *next;
     char host[]; /* of the address */
 } rd_node;
@@ -68,6 +69,9 @@ typedef struct rd_nodes {
     atomic_bool is_suspect;
     struct rd_nodes *next, *previous; /* those of the process, for fork */
 } rd_nodes;
+
+/* What is in a view's reserved words: its pin is a slab, else a block. */
+enum { RD_VIEW_IN_SLAB };
 
 /* A value in memory; a view's pin. */
 typedef struct rd_block {
