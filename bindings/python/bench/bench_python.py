@@ -3,9 +3,15 @@
 
     bench_python.py [--json] [--rounds N] [--only TEXT] [--dir DIRECTORY]
 
-A round measures, for each figure, both sides one right after the other; a figure is the median over
-the rounds of their ratio in time, with the smallest and the largest. Microseconds of one call (of
-one key in a batch) of each side are reported as well. Run it by ./dev bench python.
+A round measures, for each figure, both sides one right after the other, and the next round in the
+other order; a figure is the median over the rounds of their ratio in time, with the smallest and the
+largest. Microseconds of one call (of one key in a batch) of each side are reported as well. Run it by
+./dev bench python.
+
+Servers are reached by Unix sockets from both sides, as in the benchmarks of the library in C. Figures
+with `tcp` in their name are the same over the loopback address, where the kernel's share of a call is
+larger and the same for both. Those with `socket` are the limit of what sleeps until a server answers:
+a prepared request, and its reply read into a buffer, by a socket of Python, with nothing made of it.
 """
 
 import argparse
@@ -143,48 +149,86 @@ def file_pairs(place):
         yield (f"python.file.set.vs_{name}", sets(ours.set, PAGE), sets(other.set, PAGE))
 
 
-def redis_pairs(port):
+def exchanges(place, request, size, calls):
+    """One request and the bytes of its reply, again and again, as a limit."""
+    stream = python_servers.connect(place)
+    stream.settimeout(None)
+    room = memoryview(bytearray(1 << 20))
+
+    def work():
+        for _ in range(0, len(KEYS), calls):
+            stream.send(request)
+            got = stream.recv_into(room)
+            while got < size:
+                got += stream.recv_into(room)
+        assert got == size
+
+    return work, len(KEYS)
+
+
+def resp(*words):
+    parts = [f"*{len(words)}\r\n"] + [f"${len(word)}\r\n{word}\r\n" for word in words]
+    return "".join(parts).encode()
+
+
+def redis_pairs(place, infix=""):
     import redis
 
-    ours = jaycache.RedisCache("127.0.0.1", port)
-    peer = cachelib.RedisCache("127.0.0.1", port)
-    bare = redis.Redis("127.0.0.1", port)
+    if isinstance(place, int):
+        ours = jaycache.RedisCache("127.0.0.1", place)
+        bare = redis.Redis("127.0.0.1", place)
+    else:
+        ours = jaycache.RedisCache(place)
+        bare = redis.Redis(unix_socket_path=place)
+    peer = cachelib.RedisCache(bare)
     peer.set_many({key: PAGE for key in KEYS})
     hundred = KEYS[:100]
-    yield ("python.redis.get.vs_cachelib", gets(ours.get, PAGE), gets(peer.get, PAGE))
+    yield (f"python.redis.get.{infix}vs_cachelib", gets(ours.get, PAGE), gets(peer.get, PAGE))
     stored = bare.get(KEYS[0])
-    yield ("python.redis.get.vs_redis_py", gets(ours.get, PAGE), gets(bare.get, stored))
+    yield (f"python.redis.get.{infix}vs_redis_py", gets(ours.get, PAGE), gets(bare.get, stored))
     yield (
-        "python.redis.get_many100.vs_cachelib",
+        f"python.redis.get_many100.{infix}vs_cachelib",
         batches(ours.get_many, hundred, 100),
         batches(peer.get_many, hundred, 100),
     )
+    reply = len(b"$%d\r\n%b\r\n" % (len(stored), stored))
+    get, mget = resp("GET", KEYS[0]), resp("MGET", *hundred)
+    limit = exchanges(place, get, reply, 1)
+    yield (f"python.redis.get.{infix}socket_vs_cachelib", limit, gets(peer.get, PAGE))
+    limit = exchanges(place, mget, len(b"*100\r\n") + 100 * reply, 100)
+    peers = batches(peer.get_many, hundred, 100)
+    yield (f"python.redis.get_many100.{infix}socket_vs_cachelib", limit, peers)
 
 
-def memcached_pairs(port):
-    ours = jaycache.MemcachedCache([f"127.0.0.1:{port}"])
-    peer = pylibmc.Client([f"127.0.0.1:{port}"])
+def memcached_pairs(place, infix=""):
+    server = f"127.0.0.1:{place}" if isinstance(place, int) else place
+    ours = jaycache.MemcachedCache([server])
+    peer = pylibmc.Client([server])
     peer.set_multi({key: PAGE for key in KEYS})
     hundred = {key: PAGE for key in KEYS[:100]}
-    yield ("python.memcached.get.vs_pylibmc", gets(ours.get, PAGE), gets(peer.get, PAGE))
+    yield (f"python.memcached.get.{infix}vs_pylibmc", gets(ours.get, PAGE), gets(peer.get, PAGE))
     yield (
-        "python.memcached.set_many100.vs_pylibmc",
+        f"python.memcached.set_many100.{infix}vs_pylibmc",
         batches(ours.set_many, [hundred], 100),
         batches(peer.set_multi, [hundred], 0),
     )
+    reply = len(b"VALUE %b 16 %d\r\n%b\r\nEND\r\n" % (KEYS[0].encode(), len(PAGE), PAGE.encode()))
+    limit = exchanges(place, b"get %b\r\n" % KEYS[0].encode(), reply, 1)
+    yield (f"python.memcached.get.{infix}socket_vs_pylibmc", limit, gets(peer.get, PAGE))
 
 
 def measure(report, pairs, arguments):
     pairs = [each for each in pairs if arguments.only in each[0]]
     for _, ours, theirs in pairs:
         ours[0](), theirs[0]()
-    for _ in range(arguments.rounds):
-        for figure, ours, theirs in pairs:
-            a = microseconds(*ours, 0.05)
-            b = microseconds(*theirs, 0.05)
-            report.add(figure + ".ours.us", a)
-            report.add(figure + ".theirs.us", b)
-            report.add(figure, b / a)
+    for number in range(arguments.rounds):
+        for figure, *sides in pairs:
+            taken = [0, 0]
+            for side in (0, 1) if number % 2 == 0 else (1, 0):
+                taken[side] = microseconds(*sides[side], 0.05)
+            report.add(figure + ".ours.us", taken[0])
+            report.add(figure + ".theirs.us", taken[1])
+            report.add(figure, taken[1] / taken[0])
 
 
 def main():
@@ -203,10 +247,14 @@ def main():
         measure(report, simple_pairs[:3], arguments)
         measure(report, simple_pairs[3:], arguments)
         measure(report, list(file_pairs(place)), arguments)
+        with python_servers.redis_on_socket() as path:
+            measure(report, list(redis_pairs(path)), arguments)
         with python_servers.redis_server() as port:
-            measure(report, list(redis_pairs(port)), arguments)
+            measure(report, list(redis_pairs(port, "tcp.")), arguments)
+        with python_servers.memcached_on_socket() as path:
+            measure(report, list(memcached_pairs(path)), arguments)
         with python_servers.memcached_server() as port:
-            measure(report, list(memcached_pairs(port)), arguments)
+            measure(report, list(memcached_pairs(port, "tcp.")), arguments)
     finally:
         shutil.rmtree(place)
     for line in report.lines():

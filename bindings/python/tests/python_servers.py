@@ -1,4 +1,5 @@
-"""python_servers.py - memcached and Redis for the tests, on ports of the kernel's choice."""
+"""python_servers.py - memcached and Redis for the tests, on ports of the kernel's choice, or, for those
+who name one, on a Unix socket."""
 
 import contextlib
 import os
@@ -16,9 +17,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def _answers(port, question, answer):
+def connect(place):
+    if isinstance(place, int):
+        return socket.create_connection(("127.0.0.1", place), 2)
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(2)
+    stream.connect(place)
+    return stream
+
+
+def _answers(place, question, answer):
     try:
-        with socket.create_connection(("127.0.0.1", port), 2) as stream:
+        with connect(place) as stream:
             stream.sendall(question)
             return stream.recv(64).startswith(answer)
     except OSError:
@@ -29,20 +39,40 @@ def _start(make_command, question, answer):
     """Starts a server; tries another port when someone was faster."""
     for _ in range(5):
         port = free_port()
-        server = subprocess.Popen(make_command(port), stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while server.poll() is None and time.monotonic() < deadline:
-            if _answers(port, question, answer):
-                return server, port
-            time.sleep(0.02)
-        _stop(server)
+        server = _launch(make_command(port), port, question, answer)
+        if server is not None:
+            return server, port
     raise RuntimeError("the server does not start")
+
+
+def _launch(command, place, question, answer):
+    """A server once it answers, or None."""
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < deadline:
+        if _answers(place, question, answer):
+            return server
+        time.sleep(0.02)
+    _stop(server)
+    return None
 
 
 def _stop(server):
     if server.poll() is None:
         server.send_signal(signal.SIGKILL)
     server.wait()
+
+
+@contextlib.contextmanager
+def redis_on_socket():
+    """Yields the path of its socket."""
+    folder = tempfile.mkdtemp(prefix="jaycache-python-")
+    path = os.path.join(folder, "socket")
+    try:
+        with redis_server("--unixsocket", path):
+            yield path
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -96,14 +126,35 @@ def redis_sentinel(port, master):
         shutil.rmtree(folder)
 
 
+def _memcached_command(*place):
+    return ["memcached", *place, "-m", "64"] + (["-u", "nobody"] if os.getuid() == 0 else [])
+
+
 @contextlib.contextmanager
 def memcached_server():
     def command(port):
-        words = ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64"]
-        return words + (["-u", "nobody"] if os.getuid() == 0 else [])
+        return _memcached_command("-l", "127.0.0.1", "-p", str(port), "-U", "0")
 
     server, port = _start(command, b"version\r\n", b"VERSION")
     try:
         yield port
     finally:
         _stop(server)
+
+
+@contextlib.contextmanager
+def memcached_on_socket():
+    """Yields the path of its socket. The folder is open for the user that memcached becomes."""
+    folder = tempfile.mkdtemp(prefix="jaycache-python-")
+    os.chmod(folder, 0o777)
+    path = os.path.join(folder, "socket")
+    command = _memcached_command("-s", path, "-a", "777")
+    server = _launch(command, path, b"version\r\n", b"VERSION")
+    try:
+        if server is None:
+            raise RuntimeError("memcached does not start")
+        yield path
+    finally:
+        if server is not None:
+            _stop(server)
+        shutil.rmtree(folder)
