@@ -152,21 +152,39 @@ int jay_get_many(jay_cache *cache, const jay_bytes *keys, size_t count, jay_valu
         return jayi_fail(cache, status, &local, error);
     }
     get_each(&b, keys, ret_values, &local);
+    int64_t views = 0;
     for (size_t i = 0; i < count; i++) {
         jayi_count_lookup(cache, b.statuses[i]);
         if (b.statuses[i] == JAY_OK) {
-            jayi_view_out(cache, &ret_values[i]);
+            ret_values[i].cache = cache;
+            views++;
         } else {
             ret_values[i] = (jay_value)JAY_VALUE_INIT;
         }
     }
+    jayi_count(&cache->counters, JAYI_PINNED, views);
     status = batch_status(&b);
     batch_deinit(&b);
     return jayi_finish(cache, status, &local, error);
 }
 
 void jay_values_release(jay_value *values, size_t count) {
-    for (size_t i = 0; values != NULL && i < count; i++) jay_value_release(&values[i]);
+    /* Counted together as long as they are of the same cache, which nearly all are. */
+    jay_cache *cache = NULL;
+    int64_t views = 0;
+    for (size_t i = 0; values != NULL && i < count; i++) {
+        jay_value *value = &values[i];
+        if (value->cache == NULL) continue;
+        if (value->cache != cache && views > 0) {
+            jayi_count(&cache->counters, JAYI_PINNED, -views);
+            views = 0;
+        }
+        cache = value->cache;
+        cache->ops->release(cache->backend, value);
+        views++;
+        *value = (jay_value)JAY_VALUE_INIT;
+    }
+    if (views > 0) jayi_count(&cache->counters, JAYI_PINNED, -views);
 }
 
 /* ---- set_many ---- */

@@ -250,13 +250,13 @@ enum { VIEW_TOKEN, VIEW_BYTES };
 
 /* Pins what was found. JAY_OK and *ret_value; JAY_STOPPED: not linked any more; JAY_E_FULL. */
 ON_EVERY_HIT int pin_found(jayi_region *region, uint32_t token, size_t key_size, const found *f,
-                           bool is_locked, uint32_t *skip, jay_value *ret_value) {
+                           bool is_locked, jayi_pinning *pinning, jay_value *ret_value) {
     uint64_t bytes = jayi_block_bytes(key_size, f->value_size);
-    jayi_pin *pin = jayi_pin_take(region, token, jayi_slot_place(f->word), bytes, skip);
+    jayi_pin *pin = jayi_pin_take(region, pinning, jayi_slot_place(f->word), bytes);
     if (unlikely(pin == NULL)) return JAY_E_FULL;
     /* Sequentially consistent, as is the claim of the pin: pins.h. */
     if (!is_locked && unlikely(atomic_load(&f->bucket->version) != f->version)) {
-        jayi_pin_drop(region, token, pin, bytes);
+        jayi_pin_take_back(pinning, pin, bytes);
         return JAY_STOPPED;
     }
     ret_value->data = f->value;
@@ -270,20 +270,19 @@ ON_EVERY_HIT int pin_found(jayi_region *region, uint32_t token, size_t key_size,
 
 typedef struct pin_out {
     uint32_t token;
+    jayi_pinning *pinning;
     jay_value *ret_value;
 } pin_out;
 
 static int use_pin_locked(const jayi_region *region, size_t key_size, const found *f, void *arg) {
     pin_out *out = arg;
-    uint32_t skip = 0;
     /* The region is not const: it came in as the caller's own. */
-    return pin_found((jayi_region *)(uintptr_t)region, out->token, key_size, f, true, &skip,
+    return pin_found((jayi_region *)(uintptr_t)region, out->token, key_size, f, true, out->pinning,
                      out->ret_value);
 }
 
-static int get_view(jayi_region *region, uint32_t token, uint64_t hash, const void *key,
-                    size_t key_size, jay_value *ret_value) {
-    uint32_t skip = 0;
+static int get_view(jayi_region *region, uint32_t token, jayi_pinning *pinning, uint64_t hash,
+                    const void *key, size_t key_size, jay_value *ret_value) {
     for (int i = 0; likely(i < OPTIMISTIC_TRIES); i++) {
         found f;
         enum outcome outcome = find(region, hash, key, key_size, &f);
@@ -293,12 +292,12 @@ static int get_view(jayi_region *region, uint32_t token, uint64_t hash, const vo
             if (jayi_is_unchanged(f.bucket, f.version)) return JAY_MISS;
             continue;
         }
-        int status = pin_found(region, token, key_size, &f, false, &skip, ret_value);
+        int status = pin_found(region, token, key_size, &f, false, pinning, ret_value);
         if (unlikely(status == JAY_STOPPED)) continue;
         if (likely(status == JAY_OK)) jayi_hit_note(region, hash, key_size, &f);
         return status;
     }
-    pin_out out = {token, ret_value};
+    pin_out out = {token, pinning, ret_value};
     return read_locked(region, hash, key, key_size, use_pin_locked, &out);
 }
 
@@ -314,7 +313,10 @@ int jayi_engine_get(jayi_region *region, const void *key, size_t key_size, jay_v
     uint32_t token = jayi_token(region);
     if (unlikely(token == 0)) return jayi_no_token(error);
     uint64_t hash = jayi_hit_hash(region, key, key_size);
-    int status = get_view(region, token, hash, key, key_size, ret_value);
+    jayi_pinning pinning;
+    jayi_pinning_begin(region, token, &pinning);
+    int status = get_view(region, token, &pinning, hash, key, key_size, ret_value);
+    jayi_pinning_end(&pinning);
     count_lookup(region, token, status);
     return status == JAY_E_FULL ? pins_refused(region, error) : status;
 }
@@ -340,7 +342,8 @@ typedef struct wanted {
 /* A key that the core has refused is not read: its size may be anything. */
 ON_EVERY_HIT void want(const jayi_region *region, const jay_bytes *key, int status, wanted *w) {
     w->hash = jayi_hit_hash(region, key->data, likely(status == JAY_OK) ? key->size : 0);
-    w->bucket = jayi_index_prefetch(region, w->hash);
+    w->bucket = jayi_hit_bucket(region, jayi_shard_of(region, w->hash), jayi_first_bits(w->hash));
+    if (likely(w->bucket != NULL)) __builtin_prefetch(w->bucket);
 }
 
 /* Looks for the slot, and has the item brought in. */
@@ -359,38 +362,41 @@ ON_EVERY_HIT void approach(const jayi_region *region, wanted *w) {
     const unsigned char *item = (const unsigned char *)jayi_item_at(region, jayi_slot_place(word));
     __builtin_prefetch(item);
     __builtin_prefetch(item + JAYI_LINE);
+    __builtin_prefetch(item + 2 * JAYI_LINE);
 }
 
 /* Takes what `approach` has found; whatever is not as it should be is looked up anew. `ticks`: of
  * the whole batch. */
 ON_EVERY_HIT int arrive(jayi_region *region, uint32_t token, uint64_t ticks, const wanted *w,
-                        const jay_bytes *key, uint32_t *skip, jay_value *ret_value) {
+                        const jay_bytes *key, jayi_pinning *pinning, jay_value *ret_value) {
     found f = {.bucket = w->bucket, .slot = w->slot, .version = w->version, .ticks = ticks};
     if (likely(w->word != 0) &&
-        likely(jayi_hit_examine(region, w->word, key->data, key->size, true, true, &f)) &&
+        likely(jayi_hit_examine(region, w->word, key->data, key->size, true, false, &f)) &&
         likely(!jayi_hit_is_over(&f))) {
-        int status = pin_found(region, token, key->size, &f, false, skip, ret_value);
+        int status = pin_found(region, token, key->size, &f, false, pinning, ret_value);
         if (likely(status == JAY_OK)) jayi_hit_note(region, w->hash, key->size, &f);
         if (likely(status != JAY_STOPPED)) return status;
     }
-    return get_view(region, token, w->hash, key->data, key->size, ret_value);
+    return get_view(region, token, pinning, w->hash, key->data, key->size, ret_value);
 }
 
 static void get_group(jayi_region *region, uint32_t token, const jay_bytes *keys, size_t count,
                       jay_value *ret_values, int *statuses, jay_error *error) {
     wanted group[GROUP];
     int64_t hits = 0, misses = 0;
-    uint32_t skip = 0;
+    jayi_pinning pinning;
+    jayi_pinning_begin(region, token, &pinning);
     for (size_t i = 0; i < count; i++) want(region, &keys[i], statuses[i], &group[i]);
     for (size_t i = 0; i < count; i++) approach(region, &group[i]);
     uint64_t ticks = jayi_deadline_ticks();
     for (size_t i = 0; i < count; i++) {
         if (unlikely(statuses[i] != JAY_OK)) continue;
-        statuses[i] = arrive(region, token, ticks, &group[i], &keys[i], &skip, &ret_values[i]);
+        statuses[i] = arrive(region, token, ticks, &group[i], &keys[i], &pinning, &ret_values[i]);
         if (unlikely(statuses[i] == JAY_E_FULL)) pins_refused(region, error);
         misses += statuses[i] == JAY_MISS;
         hits += statuses[i] != JAY_MISS;
     }
+    jayi_pinning_end(&pinning);
     jayi_row *row = jayi_own_row(region, token);
     if (hits > 0) jayi_row_add(row, JAYI_ROW_HITS, hits);
     if (misses > 0) jayi_row_add(row, JAYI_ROW_MISSES, misses);

@@ -17,23 +17,17 @@ static void raise_high(jayi_row *row, uint32_t entry) {
     while (high <= entry && !atomic_compare_exchange_weak(&row->pin_high, &high, entry + 1)) {}
 }
 
-/* Claims a free entry for a place, from the thread's own beginning on, without the first *skip,
- * which then are those up to it. */
-static jayi_pin *claim_entry(jayi_region *region, jayi_row *row, jayi_place place, uint32_t *skip) {
-    jayi_pin *pins = pins_of(region, row);
-    uint32_t start = (uint32_t)(jayi_stripe_index() * STRIDE);
-    if (start >= region->pins_per_row) start %= region->pins_per_row;
-    for (uint32_t i = *skip; i < region->pins_per_row; i++) {
-        uint32_t entry =
-            start + i < region->pins_per_row ? start + i : start + i - region->pins_per_row;
-        if (jayi_peek(&pins[entry]) != 0) continue;
+/* Claims a free entry for a place, from where the search ended last. */
+static jayi_pin *claim_entry(const jayi_region *region, jayi_pinning *p, jayi_place place) {
+    while (p->next < region->pins_per_row) {
+        uint32_t entry = p->start + p->next++;
+        if (entry >= region->pins_per_row) entry -= region->pins_per_row;
+        if (jayi_peek(&p->pins[entry]) != 0) continue;
         /* Raised before the entry is written: who does not see the entry within it comes later. */
-        if (atomic_load(&row->pin_high) <= entry) raise_high(row, entry);
+        if (atomic_load(&p->row->pin_high) <= entry) raise_high(p->row, entry);
         uint32_t none = 0;
         /* Sequentially consistent, as is the look at the version that follows. */
-        if (!atomic_compare_exchange_strong(&pins[entry], &none, place)) continue;
-        *skip = i + 1;
-        return &pins[entry];
+        if (atomic_compare_exchange_strong(&p->pins[entry], &none, place)) return &p->pins[entry];
     }
     return NULL;
 }
@@ -46,22 +40,35 @@ int64_t jayi_pinned_bytes(const jayi_row *row) {
 }
 
 /* Whether so much is pinned that there is no more. */
-static bool is_over_limit(const jayi_region *region, const jayi_row *row) {
+static bool is_over_limit(const jayi_region *region, const jayi_pinning *p) {
     int64_t limit = (int64_t)(region->region_bytes / JAYI_PINNED_SHARE);
-    size_t index = jayi_row_stripe_index();
     /* If none of the stripes has more than its part, their sum is below the limit. */
-    int64_t own = jayi_peek(&row->stripes[index].counts[JAYI_ROW_PINNED_BYTES]);
-    return own > limit / JAYI_ROW_STRIPES && jayi_pinned_bytes(row) > limit;
+    return p->counted + p->bytes > limit / JAYI_ROW_STRIPES &&
+           (int64_t)((uint64_t)jayi_pinned_bytes(p->row) + (uint64_t)p->bytes) > limit;
 }
 
-jayi_pin *jayi_pin_take(jayi_region *region, uint32_t token, jayi_place place, uint64_t bytes,
-                        uint32_t *skip) {
+void jayi_pinning_begin(jayi_region *region, uint32_t token, jayi_pinning *ret_pinning) {
     jayi_row *row = jayi_own_row(region, token);
-    if (is_over_limit(region, row)) return NULL;
-    jayi_pin *pin = claim_entry(region, row, place, skip);
-    uint32_t none = 0;
-    if (pin == NULL && *skip > 0) pin = claim_entry(region, row, place, &none);
-    if (pin != NULL) jayi_row_add(row, JAYI_ROW_PINNED_BYTES, (int64_t)bytes);
+    uint32_t start = (uint32_t)(jayi_stripe_index() * STRIDE);
+    if (start >= region->pins_per_row) start %= region->pins_per_row;
+    size_t stripe = jayi_row_stripe_index();
+    *ret_pinning =
+        (jayi_pinning){.row = row,
+                       .pins = pins_of(region, row),
+                       .start = start,
+                       .counted = jayi_peek(&row->stripes[stripe].counts[JAYI_ROW_PINNED_BYTES])};
+}
+
+jayi_pin *jayi_pin_take_slowly(jayi_region *region, jayi_pinning *p, jayi_place place,
+                               uint64_t bytes) {
+    if (is_over_limit(region, p)) return NULL;
+    bool is_first_turn = p->next == 0;
+    jayi_pin *pin = claim_entry(region, p, place);
+    if (pin == NULL && !is_first_turn) {
+        p->next = 0;
+        pin = claim_entry(region, p, place);
+    }
+    if (pin != NULL) p->bytes += (int64_t)bytes;
     return pin;
 }
 

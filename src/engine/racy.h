@@ -61,31 +61,71 @@ static inline bool jayi_racy_equal(const void *shared, const void *own, size_t s
 
 #else
 
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define JAYI_RACY_AVX 1
+#define JAYI_RACY_HANDY_MAX 4096
+#else
+#define JAYI_RACY_HANDY_MAX 128
+#endif
+
 /* Whether a value is of a size for which a copy needs no call. */
 static inline bool jayi_racy_is_handy(size_t size) {
-    return size - 64 <= 64;
+    return size - 64 <= JAYI_RACY_HANDY_MAX - 64;
 }
 
+#ifdef JAYI_RACY_AVX
 /*
- * Copies a value of such a size, 64 to 128 bytes: in two halves that overlap. A store waits in the
- * processor until all before it is done, and there is room for some 60 of them. So the widest are
- * used that the processor has, without compiling everything for it.
+ * Copies 64 bytes or more. A store waits in the processor until all before it is done, and there is
+ * room for some 60 of them. So the widest are used that most processors have, without compiling
+ * everything for them.
  */
-static inline void jayi_racy_read_handy(unsigned char *to, const unsigned char *from, size_t size) {
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-    if (__builtin_expect(__builtin_cpu_supports("avx") != 0, 1)) {
-        __asm__ volatile("vmovdqu (%0), %%ymm0\n\t"
+static inline void jayi_racy_read_avx(unsigned char *to, const unsigned char *from, size_t size) {
+    if (size > 128) {
+        const unsigned char *last = from + size - 128;
+        uintptr_t distance = (uintptr_t)to - (uintptr_t)from;
+        to += size - 128;
+        __asm__ volatile("1:\n\t"
+                         "vmovdqu (%0), %%ymm0\n\t"
                          "vmovdqu 32(%0), %%ymm1\n\t"
-                         "vmovdqu -64(%0, %2), %%ymm2\n\t"
-                         "vmovdqu -32(%0, %2), %%ymm3\n\t"
-                         "vmovdqu %%ymm0, (%1)\n\t"
-                         "vmovdqu %%ymm1, 32(%1)\n\t"
-                         "vmovdqu %%ymm2, -64(%1, %2)\n\t"
-                         "vmovdqu %%ymm3, -32(%1, %2)\n\t"
-                         "vzeroupper"
-                         :
-                         : "r"(from), "r"(to), "r"(size)
-                         : "memory", "xmm0", "xmm1", "xmm2", "xmm3");
+                         "vmovdqu 64(%0), %%ymm2\n\t"
+                         "vmovdqu 96(%0), %%ymm3\n\t"
+                         "vmovdqu %%ymm0, (%0, %1)\n\t"
+                         "vmovdqu %%ymm1, 32(%0, %1)\n\t"
+                         "vmovdqu %%ymm2, 64(%0, %1)\n\t"
+                         "vmovdqu %%ymm3, 96(%0, %1)\n\t"
+                         "sub $-128, %0\n\t"
+                         "cmp %2, %0\n\t"
+                         "jb 1b"
+                         : "+r"(from)
+                         : "r"(distance), "r"(last)
+                         : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3");
+        from = last;
+        size = 128;
+    }
+    /* Two halves, which overlap. */
+    __asm__ volatile("vmovdqu (%0), %%ymm0\n\t"
+                     "vmovdqu 32(%0), %%ymm1\n\t"
+                     "vmovdqu -64(%0, %2), %%ymm2\n\t"
+                     "vmovdqu -32(%0, %2), %%ymm3\n\t"
+                     "vmovdqu %%ymm0, (%1)\n\t"
+                     "vmovdqu %%ymm1, 32(%1)\n\t"
+                     "vmovdqu %%ymm2, -64(%1, %2)\n\t"
+                     "vmovdqu %%ymm3, -32(%1, %2)\n\t"
+                     "vzeroupper"
+                     :
+                     : "r"(from), "r"(to), "r"(size)
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3");
+}
+#endif
+
+static inline void jayi_racy_read_handy(unsigned char *to, const unsigned char *from, size_t size) {
+#ifdef JAYI_RACY_AVX
+    if (__builtin_expect(__builtin_cpu_supports("avx") != 0, 1)) {
+        jayi_racy_read_avx(to, from, size);
+        return;
+    }
+    if (size > 128) {
+        memcpy(to, from, size);
         return;
     }
 #endif
