@@ -31,7 +31,9 @@ int jayi_engine_open_private(jayi_region *region, const jayi_region_plan *plan, 
                              "cannot map max_bytes=%llu of memory; is there a limit (ulimit -v)?",
                              (unsigned long long)plan->region_bytes);
     }
+    /* In this order: what is written now is little, and takes no huge page. */
     jayi_region_format(base, plan);
+    jayi_pages_prefer_huge(base, plan->region_bytes);
     status = jayi_region_bind(region, base, plan->region_bytes, error);
     if (status == JAY_OK) status = jayi_identity_init(region, error);
     if (status == JAY_OK) return JAY_OK;

@@ -1,8 +1,10 @@
 /*
  * recover.c - rebuilding a shard.
  *
- * While it runs, a bitmap has a bit for each unit of the region that a kept item takes. It lies in
- * memory of this process; the kernel gives pages only where bits are set.
+ * While it runs, a bitmap has a bit for each unit of the shard's own chunks that a kept item takes.
+ * It lies in memory of this process, chunk after chunk in the order of the region, and so has no
+ * gaps for those of others: it stays in the processor's cache, where one of the whole region would
+ * not.
  */
 #include "engine/recover.h"
 
@@ -18,20 +20,34 @@
 #include "engine/space.h"
 
 #define BUCKETS_AHEAD 4 /* whose items are on their way */
+#define NO_ORDINAL UINT32_MAX
 
 typedef struct rebuild {
     jayi_region *region;
     jayi_shard *shard;
     uint32_t number;
     uint64_t *taken;
-    uint64_t taken_bytes; /* size of the bitmap */
-    bool has_lost;        /* an entry could not be kept */
+    uint64_t taken_units;  /* in the bitmap */
+    uint32_t *ordinals;    /* of a chunk among the shard's own that hold items; NO_ORDINAL: none */
+    uint64_t memory_bytes; /* of both, from `taken` on */
 } rebuild;
 
 /* ---- the bitmap ---- */
 
-/* Whether any of `count` bits from `first` is set; sets them all if not. */
-static bool take_units(rebuild *r, uint64_t first, uint64_t count) {
+/* The bit of a place, which lies in one of the shard's own chunks; UINT64_MAX: it does not. */
+static uint64_t bit_of(const rebuild *r, jayi_place place) {
+    uint32_t chunk = jayi_chunk_of(r->region, place);
+    uint32_t ordinal = chunk < r->region->chunk_count ? r->ordinals[chunk] : NO_ORDINAL;
+    if (ordinal == NO_ORDINAL) return UINT64_MAX;
+    uint64_t chunk_units = jayi_chunk_bytes(r->region) / JAYI_UNIT;
+    uint64_t start = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
+    return ordinal * chunk_units + (place - start);
+}
+
+/* Whether any of `count` bits from `first` is set, or there are not so many; sets them all if not.
+ */
+static bool take_bits(rebuild *r, uint64_t first, uint64_t count) {
+    if (first > r->taken_units || count > r->taken_units - first) return false;
     for (int pass = 0; pass < 2; pass++) {
         for (uint64_t at = first; at < first + count;) {
             uint64_t bits = 64 - at % 64;
@@ -45,8 +61,8 @@ static bool take_units(rebuild *r, uint64_t first, uint64_t count) {
     return true;
 }
 
-/* The first unit from `from` on, before `end`, whose bit is `wanted`; else `end`. */
-static uint64_t find_unit(const rebuild *r, uint64_t from, uint64_t end, bool wanted) {
+/* The first bit from `from` on, before `end`, that is `wanted`; else `end`. */
+static uint64_t find_bit(const rebuild *r, uint64_t from, uint64_t end, bool wanted) {
     while (from < end) {
         uint64_t word = wanted ? r->taken[from / 64] : ~r->taken[from / 64];
         word &= ~UINT64_C(0) << (from % 64);
@@ -59,13 +75,13 @@ static uint64_t find_unit(const rebuild *r, uint64_t from, uint64_t end, bool wa
     return end;
 }
 
-/* Takes the memory of a sound item; false when another has some of it. */
+/* Takes the memory of an item that is whole; false when another has some of it. */
 static bool take_item(rebuild *r, jayi_place place) {
     const jayi_item *item = jayi_item_at(r->region, place);
     uint64_t bytes = jayi_item_bytes(item);
     if (jayi_peek(&item->state) & JAYI_FLAG_RUN)
         bytes = (uint64_t)jayi_run_chunks(r->region, bytes) << r->region->chunk_shift;
-    return take_units(r, place, bytes / JAYI_UNIT);
+    return take_bits(r, bit_of(r, place), bytes / JAYI_UNIT);
 }
 
 /* ---- entries ---- */
@@ -142,7 +158,6 @@ static bool keep_entries(rebuild *r) {
                 keep_item(r, jayi_item_at(r->region, jayi_slot_place(word)));
             } else {
                 drop_slot(bucket, i);
-                r->has_lost = true;
             }
         }
     }
@@ -199,67 +214,60 @@ static bool ghosts_name(const rebuild *r, uint32_t chunk) {
     return false;
 }
 
-/* Makes free blocks of what no item takes in a row of heap chunks, from unit `at` to `end`. False:
- * a gap is too small for a block. */
-static bool rebuild_row(rebuild *r, uint64_t at, uint64_t end) {
-    bool previous_free = false;
-    while (at < end) {
-        uint64_t gap_end = find_unit(r, at, end, true);
-        if (gap_end > at) {
-            if ((gap_end - at) * JAYI_UNIT < JAYI_BLOCK_MIN) return false;
-            jayi_heap_put(r->region, r->shard, (jayi_place)at, (gap_end - at) * JAYI_UNIT, false);
-            previous_free = true;
-            at = gap_end;
-            continue;
-        }
-        jayi_item *item = jayi_item_at(r->region, (jayi_place)at);
-        uint64_t state = jayi_peek(&item->state) & ~JAYI_FLAG_PREVIOUS_FREE;
-        jayi_poke(&item->state, state | (previous_free ? JAYI_FLAG_PREVIOUS_FREE : 0));
-        previous_free = false;
-        at += jayi_item_bytes(item) / JAYI_UNIT;
+/* Makes free blocks of what no item takes in a row of `count` heap chunks. Items say already that
+ * what is before them is not free. False: a gap is too small for a block. */
+static bool rebuild_row(rebuild *r, uint32_t first_chunk, uint32_t count) {
+    uint64_t row = jayi_place_of(r->region, jayi_chunk_at(r->region, first_chunk));
+    uint64_t begin = bit_of(r, (jayi_place)row);
+    uint64_t end = begin + count * (jayi_chunk_bytes(r->region) / JAYI_UNIT);
+    for (uint64_t at = begin; begin != UINT64_MAX;) {
+        at = find_bit(r, at, end, false);
+        if (at == end) break;
+        uint64_t gap_end = find_bit(r, at, end, true), bytes = (gap_end - at) * JAYI_UNIT;
+        if (bytes < JAYI_BLOCK_MIN) return false;
+        jayi_heap_put(r->region, r->shard, (jayi_place)(row + at - begin), bytes, false);
+        at = gap_end;
+        if (at == end) break;
+        jayi_item *item = jayi_item_at(r->region, (jayi_place)(row + at - begin));
+        jayi_poke(&item->state, jayi_peek(&item->state) | JAYI_FLAG_PREVIOUS_FREE);
     }
-    return true;
+    return begin != UINT64_MAX;
 }
 
-/* Whether any item takes part of a chunk. */
-static bool chunk_is_taken(const rebuild *r, uint32_t chunk) {
-    uint64_t at = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
-    uint64_t end = at + jayi_chunk_bytes(r->region) / JAYI_UNIT;
-    return find_unit(r, at, end, true) < end;
+/* The bits of a chunk of the heap: the first, or UINT64_MAX when it is not of the shard's own. */
+static uint64_t bits_of_chunk(const rebuild *r, uint32_t chunk) {
+    if (!jayi_heap_owns_chunk(r->region, r->shard, chunk)) return UINT64_MAX;
+    return bit_of(r, jayi_place_of(r->region, jayi_chunk_at(r->region, chunk)));
 }
 
-/* Whether giving a chunk back would leave, before it or behind it, a piece too small for a block.
- */
-static bool would_cut(const rebuild *r, uint32_t chunk) {
+/* Whether nothing is in a heap chunk, and giving it back would leave, before it and behind it, no
+ * piece that is too small for a block. */
+static bool is_spare(const rebuild *r, uint32_t chunk) {
     const uint64_t least = JAYI_BLOCK_MIN / JAYI_UNIT;
-    uint64_t at = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
-    uint64_t end = at + jayi_chunk_bytes(r->region) / JAYI_UNIT;
-    uint64_t before = 0, behind = 0;
-    if (chunk > 0 && jayi_heap_owns_chunk(r->region, r->shard, chunk - 1)) {
-        while (before < least && find_unit(r, at - before - 1, at - before, true) == at - before)
+    uint64_t units = jayi_chunk_bytes(r->region) / JAYI_UNIT;
+    uint64_t at = bits_of_chunk(r, chunk), before = 0, behind = 0;
+    if (at == UINT64_MAX || find_bit(r, at, at + units, true) < at + units) return false;
+    if (chunk > 0 && bits_of_chunk(r, chunk - 1) != UINT64_MAX) {
+        while (before < least && find_bit(r, at - before - 1, at - before, true) == at - before)
             before++;
     }
-    if (jayi_heap_owns_chunk(r->region, r->shard, chunk + 1))
-        behind = find_unit(r, end, end + least, true) - end;
-    return (before > 0 && before < least) || (behind > 0 && behind < least);
+    if (bits_of_chunk(r, chunk + 1) != UINT64_MAX)
+        behind = find_bit(r, at + units, at + units + least, true) - (at + units);
+    return (before == 0 || before >= least) && (behind == 0 || behind >= least);
 }
 
 /* Gives heap chunks back that nothing is in, and makes blocks of the rest. */
 static bool rebuild_heap(rebuild *r) {
     jayi_region *region = r->region;
-    uint64_t chunk_units = jayi_chunk_bytes(region) / JAYI_UNIT;
     for (uint32_t chunk = 0; chunk < region->chunk_count; chunk++) {
-        if (jayi_heap_owns_chunk(region, r->shard, chunk) && !chunk_is_taken(r, chunk) &&
-            !would_cut(r, chunk))
-            jayi_chunk_release(region, chunk);
+        if (is_spare(r, chunk)) jayi_chunk_release(region, chunk);
     }
     for (uint32_t chunk = 0; chunk < region->chunk_count; chunk++) {
         uint32_t first = chunk;
         while (jayi_heap_owns_chunk(region, r->shard, chunk)) chunk++;
         if (chunk == first) continue;
         r->shard->heap_chunks += chunk - first;
-        uint64_t at = jayi_place_of(region, jayi_chunk_at(region, first));
-        if (!rebuild_row(r, at, at + (chunk - first) * chunk_units)) return false;
+        if (!rebuild_row(r, first, chunk - first)) return false;
     }
     return true;
 }
@@ -279,8 +287,8 @@ static bool rebuild_chunks(rebuild *r) {
             continue;
         }
         if (jayi_chunk_owner(entry) != r->number) continue;
-        uint64_t place = jayi_place_of(r->region, jayi_chunk_at(r->region, chunk));
-        bool is_taken = r->taken[place / 64] >> (place % 64) & 1;
+        uint64_t bit = bit_of(r, jayi_place_of(r->region, jayi_chunk_at(r->region, chunk)));
+        bool is_taken = bit != UINT64_MAX && (r->taken[bit / 64] >> (bit % 64) & 1) != 0;
         switch (jayi_chunk_kind(entry)) {
         case JAYI_CHUNK_INDEX:
             if (!directory_names(r, chunk)) jayi_chunk_release(r->region, chunk);
@@ -341,8 +349,7 @@ static void forget(rebuild *r) {
     memset(shard->bin_map, 0, sizeof shard->bin_map);
     memset(shard->bins, 0, sizeof shard->bins);
     memset(shard->quick, 0, sizeof shard->quick);
-    /* Pages that were never written stay unwritten: this is a drop, not a memset. */
-    madvise(r->taken, r->taken_bytes, MADV_DONTNEED);
+    memset(r->taken, 0, r->taken_units / 8);
     jayi_poke(&shard->is_damaged, 0);
 }
 
@@ -381,12 +388,35 @@ static bool rebuild_all(rebuild *r) {
     return rebuild_chunks(r) && !jayi_peek(&r->shard->is_damaged);
 }
 
+static bool holds_items(const rebuild *r, uint32_t chunk) {
+    return jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_HEAP, r->number) ||
+           jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_RUN, r->number) ||
+           jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_RUN_MORE, r->number);
+}
+
+/* Gives each chunk of the shard that can hold items its place in the bitmap, and makes that. False:
+ * no memory. */
+static bool make_bitmap(rebuild *r) {
+    uint32_t count = r->region->chunk_count, own = 0;
+    uint64_t chunk_units = jayi_chunk_bytes(r->region) / JAYI_UNIT;
+    for (uint32_t chunk = 0; chunk < count; chunk++) own += holds_items(r, chunk);
+    /* The chunk table cannot change in what is ours; but it is not to be trusted: `own` bounds it. */
+    r->taken_units = own * chunk_units;
+    r->memory_bytes = r->taken_units / 8 + count * sizeof(uint32_t);
+    void *memory = mmap(NULL, r->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                        -1, 0);
+    if (memory == MAP_FAILED) return false;
+    r->taken = memory;
+    r->ordinals = (uint32_t *)(void *)((unsigned char *)memory + r->taken_units / 8);
+    uint32_t next = 0;
+    for (uint32_t chunk = 0; chunk < count; chunk++)
+        r->ordinals[chunk] = next < own && holds_items(r, chunk) ? next++ : NO_ORDINAL;
+    return true;
+}
+
 void jayi_recover(jayi_region *region, jayi_shard *shard) {
     rebuild r = {.region = region, .shard = shard, .number = jayi_shard_number(region, shard)};
-    r.taken_bytes = region->region_bytes / JAYI_UNIT / 8 + 8;
-    r.taken = mmap(NULL, r.taken_bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (r.taken == MAP_FAILED) {
+    if (!make_bitmap(&r)) {
         /* It stays damaged: the next to come tries again. */
         jayi_poke(&shard->is_damaged, 1);
         return;
@@ -395,5 +425,5 @@ void jayi_recover(jayi_region *region, jayi_shard *shard) {
     renew_buckets(&r, false);
     if (!rebuild_all(&r)) reset(&r);
     count_index_bytes(&r);
-    munmap(r.taken, r.taken_bytes);
+    munmap(r.taken, r.memory_bytes);
 }

@@ -109,7 +109,8 @@ void jayi_region_format(void *base, const jayi_region_plan *plan) {
     clock_gettime(CLOCK_REALTIME, &now);
     header->created_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     jayi_shard *shards = (jayi_shard *)(void *)((unsigned char *)base + header->shards_at);
-    for (uint32_t i = 0; i < header->shard_count; i++) {
+    /* Without a limit nothing is written to them: that would take memory before its use. */
+    for (uint32_t i = 0; plan->max_items > 0 && i < header->shard_count; i++) {
         /* Every entry of the limit belongs to one shard: their sum is the limit, exactly. */
         shards[i].max_items = plan->max_items / header->shard_count +
                               (i < plan->max_items % header->shard_count ? 1 : 0);

@@ -76,6 +76,7 @@ static int map_region(attachment *a, int fd, uint64_t bytes, jay_error *error) {
                              "cannot map the %llu bytes of shm:%s; is there a limit (ulimit -v)?",
                              (unsigned long long)bytes, a->name);
     }
+    jayi_pages_prefer_huge(base, bytes);
     int lock_fd = a->region.lock_fd;
     int status = jayi_region_bind(&a->region, base, bytes, error);
     a->region.lock_fd = lock_fd;

@@ -181,6 +181,7 @@ static int format(int fd, const char *path, const jayi_region_plan *plan, jay_er
     if (ftruncate(fd, (off_t)plan->region_bytes) != 0) return failed("size", path, error);
     void *base = jayi_pages_map(fd, plan->region_bytes);
     if (base == NULL) return failed("map", path, error);
+    jayi_pages_prefer_huge(base, plan->region_bytes);
     jayi_pages_make_huge(fd, base, plan->region_bytes);
     int status = allocate(fd, path, plan->region_bytes, error);
     if (status == JAY_OK) jayi_region_format(base, plan);

@@ -31,8 +31,13 @@ void *jayi_pages_map(int fd, uint64_t bytes) {
     }
     if (skip > 0) munmap(all, skip);
     munmap(base + bytes, HUGE_PAGE - skip);
-    if (bytes >= HUGE_FROM) madvise(base, bytes, MADV_HUGEPAGE); /* may be refused */
     return base;
+}
+
+void jayi_pages_prefer_huge(void *base, uint64_t bytes) {
+    int saved = errno;
+    if (bytes >= HUGE_FROM) (void)madvise(base, bytes, MADV_HUGEPAGE); /* may be refused */
+    errno = saved;
 }
 
 void jayi_pages_make_huge(int fd, void *base, uint64_t bytes) {

@@ -15,6 +15,13 @@
 void *jayi_pages_map(int fd, uint64_t bytes);
 
 /*
+ * Asks for huge pages in a mapping, as far as it is not in use yet. Where it is, small pages stay
+ * until the kernel finds time to replace them: a huge one takes .05 ms to clear or, where memory is
+ * in pieces, many milliseconds to find, so whoever wants to be quick writes first and asks then.
+ */
+void jayi_pages_prefer_huge(void *base, uint64_t bytes);
+
+/*
  * Gives a file in memory, mapped as above and still empty, huge pages, as far as they are to be
  * had: most systems have them switched off for shared memory, but give them to who asks for each
  * (MADV_COLLAPSE, Linux 6.1). What it cannot give stays as it was.

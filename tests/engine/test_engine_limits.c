@@ -162,12 +162,12 @@ static void sizes_around_chunks(void **state) {
 static void sizes_around_chunks_of_several_shards(void **state) {
     (void)state;
     jayi_region region;
-    kit_open(&region, 48 * MIB, 0);
+    kit_open(&region, 33 * MIB, 0);
     assert_true(region.shard_count > 1);
     uint64_t chunk = jayi_chunk_bytes(&region);
-    const uint64_t before[] = {0, 50, 700, chunk - 100, 2 * chunk};
+    const uint64_t before[] = {200, chunk - 100, 2 * chunk};
     for (size_t b = 0; b < COUNT_OF(before); b++) {
-        for (uint64_t i = 0; i < 40 * MIB / (before[b] + 60); i++)
+        for (uint64_t i = 0; i < 32 * MIB / (before[b] + 60); i++)
             assert_int_equal(kit_set(&region, 1000000 * (b + 1) + i, before[b], 0), JAY_OK);
         kit_check(&region);
         for (uint64_t size = chunk / 2; size <= 6 * chunk; size += chunk / 2) {

@@ -178,6 +178,7 @@ static int map_index(jayi_store *store, uint64_t bytes, jay_error *error) {
                              "cannot map the index of %s; is there a limit (ulimit -v)?",
                              store->dir->path);
     }
+    jayi_pages_prefer_huge(base, bytes);
     store->control = base;
     store->mapped_bytes = bytes;
     return JAY_OK;
