@@ -321,10 +321,8 @@ static void foreign_files_stay(void **state) {
 
 /* Files that are called like later segments, and are none, make no segment look old. */
 static void strays_with_great_numbers(void **state) {
-    static const char *const names[][2] = {{"0000abcd", NULL},
-                                           {"0000abcd", "0000abce"},
-                                           {"ffffffff", NULL},
-                                           {"00000008", "0000000e"}};
+    static const char *const names[][2] = {
+        {"0000abcd", NULL}, {"0000abcd", "0000abce"}, {"ffffffff", NULL}, {"00000008", "0000000e"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         for (int filled = 0; filled <= 50; filled += 50) {
