@@ -1,6 +1,6 @@
 /*
- * file_deeds.h - what is done to a cache directory while its calls fail: to "a", which is "old", and
- * "n", which is 7. For both layouts.
+ * file_deeds.h - what is done to a cache directory while its calls fail: to "a", which is "old",
+ * and "n", which is 7. For both layouts.
  */
 #ifndef FILE_DEEDS_H
 #define FILE_DEEDS_H

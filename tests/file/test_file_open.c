@@ -2,9 +2,11 @@
  * test_file_open.c - which directories are taken, what is made in them, and with which limits.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "file_kit.h"
+#include "os/file_ops.h"
 
 static void refused(const char *what, const char *options, int wanted, const char *words) {
     jay_cache *cache = NULL;
@@ -62,6 +64,47 @@ static void a_directory_with_other_things_is_refused(void **state) {
     while (readdir(folder) != NULL) count++;
     closedir(folder);
     assert_int_equal(count, 3);
+}
+
+static jayi_file_ops kernel;
+static int starts[2]; /* a pipe */
+static pid_t rival;
+
+static void claim_when_told(void *arg) {
+    (void)arg;
+    char byte;
+    jay_cache *cache;
+    CHILD_CHECK(read(starts[0], &byte, 1) == 1);
+    CHILD_CHECK(file_open_as("raced", "", &cache, NULL) == JAY_OK);
+    CHILD_CHECK(jay_set_str(cache, "theirs", "v", 0) == JAY_OK);
+    CHILD_CHECK(jay_close(cache) == JAY_OK);
+}
+
+/* Another takes the directory right before we look at what is in it. */
+static ssize_t list_late(int folder_fd, void *buffer, size_t size) {
+    if (rival != 0) {
+        assert_int_equal(write(starts[1], "x", 1), 1);
+        assert_int_equal(shm_wait(rival), 0);
+        rival = 0;
+    }
+    return kernel.list(folder_fd, buffer, size);
+}
+
+/* The folders that it has made are no reason to refuse it. */
+static void a_directory_that_is_claimed_just_now(void **state) {
+    (void)state;
+    assert_int_equal(mkdir(file_path("raced"), 0700), 0);
+    assert_int_equal(pipe2(starts, O_CLOEXEC), 0);
+    rival = shm_start(claim_when_told, NULL);
+    kernel = jayi_files;
+    jayi_files.list = list_late;
+    jay_cache *cache = file_must_open("raced", "");
+    jayi_files = kernel;
+    assert_int_equal(rival, 0);
+    close(starts[0]);
+    close(starts[1]);
+    file_expect(cache, "theirs", "v");
+    close_it(cache);
 }
 
 static void what_is_no_directory_is_refused(void **state) {
@@ -288,6 +331,7 @@ int main(void) {
         cmocka_unit_test(makes_the_directory_and_those_above),
         cmocka_unit_test(entries_outlive_their_handles),
         cmocka_unit_test(a_directory_with_other_things_is_refused),
+        cmocka_unit_test(a_directory_that_is_claimed_just_now),
         cmocka_unit_test(what_is_no_directory_is_refused),
         cmocka_unit_test(permission_is_asked_for),
         cmocka_unit_test(urls),

@@ -319,6 +319,36 @@ static void foreign_files_stay(void **state) {
     assert_int_equal(jay_close(cache), JAY_OK);
 }
 
+/* Files that are called like later segments, and are none, make no segment look old. */
+static void strays_with_great_numbers(void **state) {
+    static const char *const names[][2] = {
+        {"0000abcd", NULL}, {"0000abcd", "0000abce"}, {"ffffffff", NULL}, {"00000008", "0000000e"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        for (int filled = 0; filled <= 50; filled += 50) {
+            char what[20], path[700];
+            snprintf(what, sizeof what, "strays%zu-%d", i, filled);
+            jay_cache *cache = file_must_open(what, small);
+            fill(cache, 0, filled);
+            assert_int_equal(jay_close(cache), JAY_OK);
+            drop_index(what);
+            for (int n = 0; n < 2 && names[i][n] != NULL; n++) {
+                snprintf(path, sizeof path, "%s/jaycache.s%s", file_path(what), names[i][n]);
+                file_store(path, "stray", n == 0 ? 0 : 5);
+            }
+            for (int round = 0; round < 2; round++) {
+                cache = file_must_open(what, small);
+                assert_int_equal(found(cache, 0, filled), filled);
+                fill(cache, 100, 300);
+                assert_int_equal(found(cache, 390, 10), 10);
+                fill(cache, 0, filled);
+                assert_int_equal(jay_close(cache), JAY_OK);
+                drop_index(what);
+            }
+        }
+    }
+}
+
 static void a_check_finds_and_repairs(void **state) {
     (void)state;
     segment_list list;
@@ -351,6 +381,7 @@ int main(void) {
         cmocka_unit_test(what_is_removed_comes_back),
         cmocka_unit_test(modes_hold),
         cmocka_unit_test(foreign_files_stay),
+        cmocka_unit_test(strays_with_great_numbers),
         cmocka_unit_test(a_check_finds_and_repairs),
     };
     return cmocka_run_group_tests(tests, file_setup, file_teardown);

@@ -286,12 +286,19 @@ static int open_lock(int root_fd, const jayi_dir_plan *plan, int *ret_fd, jay_er
                     error);
 }
 
+static bool has_marker(int root_fd) {
+    struct stat st;
+    return jayi_files.stat_at(root_fd, JAYI_MARKER, &st) == 0;
+}
+
 int jayi_dir_claim(int root_fd, const jayi_dir_plan *plan, jayi_claim *ret_claim,
                    jay_error *error) {
-    struct stat st = {0};
-    bool is_ours = jayi_files.stat_at(root_fd, JAYI_MARKER, &st) == 0;
-    /* Before we put anything there. */
-    int status = is_ours ? JAY_OK : check_empty(root_fd, plan, error);
+    /* Before we put anything there. Another may have claimed the directory between the two looks,
+     * and made folders: the marker is there before anything else that does not bear our name. */
+    jay_error why;
+    int status = has_marker(root_fd) ? JAY_OK : check_empty(root_fd, plan, &why);
+    if (status != JAY_OK && has_marker(root_fd)) status = JAY_OK;
+    if (status != JAY_OK && error != NULL) *error = why;
     for (int i = 0; i < ATTEMPTS && status == JAY_OK; i++) {
         status = open_lock(root_fd, plan, &ret_claim->lock_fd, error);
         if (status != JAY_OK) return status;

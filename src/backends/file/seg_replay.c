@@ -20,6 +20,7 @@
 #include "util/memory.h"
 
 #define PREFIXES_MAX 100000
+#define STRAYS_NEAR 16
 
 /* A clearing by prefix: keys have to be read for it, so it is done at the end. */
 typedef struct clearing {
@@ -276,15 +277,38 @@ static int begin_next(replay *r, uint32_t serial) {
     return JAY_OK;
 }
 
+/* Whether a file that is called like a segment is none: it has not its header. */
+static bool is_stray(jayi_store *store, uint32_t serial) {
+    jayi_held held;
+    jayi_segment_header header;
+    int status = jayi_segment_hold(store, serial, &held, NULL);
+    if (status != JAY_OK) return status == JAY_MISS;
+    status = jayi_segment_read(store->dir, held.fd, &header, sizeof header, 0, NULL);
+    jayi_segment_drop(&held);
+    return status == JAY_MISS ||
+           (status == JAY_OK && !jayi_segment_is_sound(&header, serial, store->seed));
+}
+
+/* The last number that is taken. A file with a number far ahead must not make all others look old,
+ * unless it is a segment; what is just ahead was left by someone who died when he made it. */
+static uint32_t last_serial(const replay *r) {
+    size_t sound = r->serial_count;
+    while (sound > 0 && is_stray(r->store, r->serials[sound - 1])) sound--;
+    uint32_t newest = sound > 0 ? r->serials[sound - 1] : 0, last = newest;
+    for (size_t i = sound; i < r->serial_count && r->serials[i] - newest <= STRAYS_NEAR; i++)
+        last = r->serials[i];
+    return last;
+}
+
 static int replay_all(replay *r) {
     jayi_store *store = r->store;
     size_t count = r->serial_count;
-    uint32_t last = count > 0 ? r->serials[count - 1] : 0;
+    uint32_t last = last_serial(r);
     if (last > UINT32_MAX - 100000)
         return jay_error_set(r->error, JAY_E_CORRUPT, 0,
                              "%s has used up the numbers of its segments; remove the directory",
                              store->dir->path);
-    uint32_t first = count > 0 ? r->serials[0] : 1;
+    uint32_t first = count > 0 && r->serials[0] <= last ? r->serials[0] : last + 1;
     if (last >= store->ring_size / 2 && first < last - store->ring_size / 2)
         first = last - store->ring_size / 2;
     atomic_store(&store->control->tail, first);
