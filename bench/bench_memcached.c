@@ -22,6 +22,7 @@ static const bench_goal goals[] = {
     {"memcached.get_many100.16KiB.unix.vs_libmemcached", false, 1.3},
     {"memcached.get.1KiB.8threads.4connections.vs_connection_each", false, 0.95},
     {"memcached.get.client_instructions", true, 1200},
+    {"memcached.faults.late_ms.max", true, 50},
     {NULL, false, 0}};
 
 static void exec_server(const char *dir, const char *socket_path) {

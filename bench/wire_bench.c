@@ -1,7 +1,7 @@
 /*
  * wire_bench.c - what the benchmarks of servers have in common.
  */
-#include "wire_bench.h"
+#include "wire_faults.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -327,6 +327,7 @@ int wire_main(const wire_plan *plan, int argc, char **argv) {
     }
     if (wire_is_wanted("get.1KiB.8threads.4connections")) run_threads(report, (size_t)rounds);
     if (wire_is_wanted("get.client_instructions")) count_instructions(report, argv[0]);
+    if (wire_is_wanted("faults.late_ms.max")) wire_faults_run(report, (size_t)rounds);
     if (plan->run_more != NULL) plan->run_more(report, (size_t)rounds);
     bench_report_finish(report);
     return 0;
