@@ -468,6 +468,8 @@ void jayi_link_discard(jayi_link *link, int status) {
     }
     wake_next(pool);
     pthread_mutex_unlock(&pool->lock);
+    /* What it logged in with has been taken back: that of the others is the same. */
+    if (status == JAY_E_AUTH && link->is_reused) outdate_links(pool);
     free_link(link, false);
 }
 

@@ -148,8 +148,9 @@ int jayi_link_acquire(jayi_pool *pool, int64_t now_ms, int64_t deadline_ms, jayi
                       jay_error *error);
 void jayi_link_release(jayi_link *link, int64_t now_ms);
 
-/* Ends a link after a failure: `status` says which, for the breaker. After JAY_E_AUTH on a seat all
- * links of now are closed, for it may have been any of them. */
+/* Ends a link after a failure: `status` says which, for the breaker. After JAY_E_AUTH on a link
+ * that has served before, or on a seat, which may have been on any, all links of now are closed:
+ * they have the same login. */
 void jayi_link_discard(jayi_link *link, int status);
 
 /* Has the program say who to log in as on a link; *ret_login is all NUL bytes before. */

@@ -193,6 +193,74 @@ static void spoilt_replies(void **state) {
     faulty_proxy_stop(&proxy);
 }
 
+/* ---- batches of large values, asked for in groups ---- */
+
+#define MANY 24
+#define MANY_BYTES 8192
+
+static char many_names[MANY][4];
+
+/* Every byte of a value is its item's letter, so a shift within it shows at its end only. */
+static int look_up_many(jay_cache *cache) {
+    jay_bytes keys[MANY];
+    jay_value values[MANY];
+    int statuses[MANY], found = 0;
+    char wanted[MANY_BYTES];
+    for (size_t i = 0; i < MANY; i++) keys[i] = (jay_bytes){many_names[i], strlen(many_names[i])};
+    (void)jay_get_many(cache, keys, MANY, values, statuses, NULL);
+    for (size_t i = 0; i < MANY; i++) {
+        if (statuses[i] != JAY_OK) {
+            assert_true(statuses[i] < 0);
+            continue;
+        }
+        memset(wanted, (int)('A' + i), sizeof wanted);
+        assert_int_equal(values[i].size, sizeof wanted);
+        assert_memory_equal(values[i].data, wanted, sizeof wanted);
+        found++;
+    }
+    jay_values_release(values, MANY);
+    return found;
+}
+
+static void await_many(jay_cache *cache) {
+    int round = 0;
+    while (look_up_many(cache) < MANY) {
+        assert_true(++round < RECOVERY_ROUNDS);
+        pause_shortly();
+    }
+}
+
+/* The heads of replies are spoilt where a batch, a value and a group begin: a value is right or
+ * there is none. */
+static void spoilt_batches(void **state) {
+    (void)state;
+    static const enum proxy_fault faults[] = {PROXY_CLOSE, PROXY_GARBLE, PROXY_DIGIT, PROXY_REPEAT};
+    static const long places[] = {0, 4 + 7 + MANY_BYTES, 4 + 8 * (7 + MANY_BYTES + 2)};
+    char value[MANY_BYTES], address[64];
+    faulty_proxy proxy;
+    assert_int_equal(faulty_proxy_start(&proxy, server.port), 0);
+    snprintf(address, sizeof address, "redis://127.0.0.1:%d/", proxy.port);
+    jay_cache *cache = open_at(address, "retry=1ms&deadline=2s");
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(many_names[i], sizeof many_names[i], "m%zu", i);
+        memset(value, (int)('A' + i), sizeof value);
+        assert_int_equal(
+            jay_set(cache, many_names[i], strlen(many_names[i]), value, sizeof value, 0, NULL),
+            JAY_OK);
+    }
+    for (int i = 0; i < 2; i++) await_many(cache);
+    for (size_t i = 0; i < 3 * (sizeof faults / sizeof faults[0]); i++) {
+        for (long at = 0; at < 9; at++) {
+            faulty_proxy_spoil(&proxy, faults[i / 3], places[i % 3] + at);
+            (void)look_up_many(cache);
+            faulty_proxy_spoil(&proxy, PROXY_NONE, 0);
+            await_many(cache);
+        }
+    }
+    jay_close(cache);
+    faulty_proxy_stop(&proxy);
+}
+
 /* Replies to requests that go together on one connection are spoilt, at every byte of a trip: each
  * caller has its own, whole, or none. */
 static void spoilt_crowds(void **state) {
@@ -285,6 +353,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(restarted_unseen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopped_and_continued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(spoilt_replies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(spoilt_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(spoilt_crowds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(storm_of_threads, set_up, tear_down),
     };

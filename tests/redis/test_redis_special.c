@@ -5,19 +5,19 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include <jaycache/jaycache.h>
 
+#include "redis_fake.h"
 #include "redis_server.h"
 
 #define RECENT_NO_MORE 9000 /* bytes of a value that is not kept for cas */
@@ -236,44 +236,27 @@ static void refusals(void **state) {
 }
 
 /* A server that answers every command alike; like those before Redis 6 it does not know HELLO. */
-typedef struct fake {
-    int listener;
-    const char *answer;
-} fake;
+static const char *answer_alike(void *arg, const char *text, size_t size) {
+    if (redis_fake_hears(text, size, "HELLO")) return "-ERR unknown command\r\n";
+    return redis_fake_hears(text, size, "SETNAME") ? "+OK\r\n" : arg;
+}
 
-static void *run_fake(void *arg) {
-    const fake *f = arg;
-    for (;;) {
-        int fd = accept(f->listener, NULL, NULL);
-        if (fd < 0) return NULL;
-        char text[4096];
-        ssize_t got;
-        while ((got = recv(fd, text, sizeof text, 0)) > 0) {
-            const char *answer = f->answer;
-            if (memmem(text, (size_t)got, "HELLO", 5) != NULL) answer = "-ERR unknown command\r\n";
-            if (memmem(text, (size_t)got, "SETNAME", 7) != NULL) answer = "+OK\r\n";
-            if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) break;
-        }
-        close(fd);
-    }
+static jay_cache *open_fake(const redis_fake *fake, const char *options) {
+    char url[200];
+    jay_cache *cache = NULL;
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d?%s", fake->port, options);
+    assert_int_equal(jay_open(url, NULL, &cache, NULL), JAY_OK);
+    return cache;
 }
 
 /* Asks a fake for a key: the status. */
 static int ask_fake(const char *answer) {
-    struct sockaddr_un path = {.sun_family = AF_UNIX};
-    snprintf(path.sun_path, sizeof path.sun_path, "%.100s", server.socket);
-    fake f = {.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .answer = answer};
-    pthread_t thread;
-    assert_int_equal(bind(f.listener, (const struct sockaddr *)&path, sizeof path), 0);
-    assert_int_equal(listen(f.listener, 8), 0);
-    assert_int_equal(pthread_create(&thread, NULL, run_fake, &f), 0);
-    jay_cache *cache = open_cache("", "");
+    redis_fake fake;
+    redis_fake_start(&fake, answer_alike, (void *)(uintptr_t)answer);
+    jay_cache *cache = open_fake(&fake, "");
     int status = jay_has_str(cache, "key");
     jay_close(cache);
-    shutdown(f.listener, SHUT_RDWR);
-    pthread_join(thread, NULL);
-    close(f.listener);
-    unlink(server.socket);
+    redis_fake_end(&fake);
     return status;
 }
 
@@ -306,6 +289,83 @@ static void answers(void **state) {
         int status = ask_fake(rows[i].answer);
         if (status != rows[i].status) fail_msg("%s: %s", rows[i].answer, jay_status_name(status));
     }
+}
+
+/* ---- logins that hold no more ---- */
+
+#define CALLERS 4
+
+typedef struct revoker {
+    _Atomic int logins;      /* how many there were */
+    _Atomic bool is_revoked; /* what they logged in with: only "two" will do */
+} revoker;
+
+static const char *answer_until_revoked(void *arg, const char *text, size_t size) {
+    revoker *r = arg;
+    if (redis_fake_hears(text, size, "HELLO")) {
+        bool is_new = redis_fake_hears(text, size, "two");
+        if (atomic_load(&r->is_revoked) && !is_new) return "-WRONGPASS invalid password\r\n";
+        atomic_fetch_add(&r->logins, 1);
+        if (is_new) atomic_store(&r->is_revoked, false);
+        return "*0\r\n";
+    }
+    return atomic_load(&r->is_revoked) ? "-NOAUTH Authentication required.\r\n" : ":1\r\n";
+}
+
+static void *call_until_two_logins(void *arg) {
+    void **both = arg;
+    const revoker *r = both[1];
+    for (int i = 0; i < 1000000 && atomic_load(&r->logins) < 2; i++)
+        (void)jay_has_str(both[0], "key");
+    return NULL;
+}
+
+/* A NOAUTH on one connection ends all of them: the next call logs in anew, by the file as it is
+ * then, and none comes upon the login that was taken back once more. */
+static void revoked_logins(void **state) {
+    (void)state;
+    revoker r = {0};
+    redis_fake fake;
+    char path[96], option[200];
+    pthread_t threads[CALLERS];
+    snprintf(path, sizeof path, "%s/password", server.dir);
+    snprintf(option, sizeof option, "connections=8&deadline=30s&password_file=%s", path);
+    write_password(path, "one");
+    redis_fake_start(&fake, answer_until_revoked, &r);
+    jay_cache *cache = open_fake(&fake, option);
+    void *both[] = {cache, &r};
+    for (int i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_until_two_logins, both), 0);
+    for (int i = 0; i < CALLERS; i++) pthread_join(threads[i], NULL);
+    int logins = atomic_load(&r.logins);
+    assert_true(logins >= 2);
+    atomic_store(&r.is_revoked, true);
+    assert_int_equal(jay_has_str(cache, "key"), JAY_E_AUTH);
+    write_password(path, "two");
+    for (int i = 0; i < 3; i++) assert_int_equal(jay_has_str(cache, "key"), JAY_OK);
+    assert_int_equal(atomic_load(&r.logins), logins + 1);
+    jay_close(cache);
+    redis_fake_end(&fake);
+}
+
+/* A real server closes the connections of a user that is deleted. */
+static void deleted_user(void **state) {
+    (void)state;
+    char path[96], option[160];
+    redis_server_start(&server);
+    expect("ACL SETUSER ann on >first ~* +@all", "+OK");
+    snprintf(path, sizeof path, "%s/password", server.dir);
+    snprintf(option, sizeof option, "password_file=%s", path);
+    write_password(path, "ann:first");
+    jay_cache *cache = open_cache("", option);
+    assert_int_equal(jay_set_str(cache, "key", "value", 0), JAY_OK);
+    expect("ACL DELUSER ann", ":1");
+    assert_int_equal(jay_has_str(cache, "key"), JAY_E_AUTH);
+    expect("ACL SETUSER ann on >second ~* +@all", "+OK");
+    assert_int_equal(jay_has_str(cache, "key"), JAY_E_AUTH);
+    write_password(path, "ann:second");
+    assert_int_equal(jay_has_str(cache, "key"), JAY_OK);
+    jay_close(cache);
 }
 
 /* A counter keeps every digit, and says when it would leave 64 bits. */
@@ -457,6 +517,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(prefixes_are_no_patterns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(revoked_logins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deleted_user, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_are_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cas_in_one_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(values_stay_where_they_arrive, set_up, tear_down),
