@@ -20,8 +20,7 @@ Store = _jaycache.Store
 KNOWN = {"client_name", "max_connections", "socket_timeout", "socket_connect_timeout"}
 KNOWN |= {"username", "ssl", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "unix_socket_path"}
 #: Those of them that concern a cluster, or servers behind Sentinels.
-KNOWN_TO_GROUPS = {"client_name", "max_connections", "socket_timeout", "socket_connect_timeout"}
-KNOWN_TO_GROUPS |= {"username"}
+KNOWN_TO_GROUPS = KNOWN - {"unix_socket_path"}
 GLOB = str.maketrans({character: "\\" + character for character in "*?[]\\"})
 
 
@@ -331,6 +330,10 @@ def _options_of(kwargs):
     return options
 
 
+def _scheme(kwargs):
+    return "rediss" if kwargs.get("ssl") else "redis"
+
+
 def _login(username, password):
     if not password:
         return ""
@@ -410,14 +413,14 @@ class RedisCache(BaseRedisCache):
         if place:
             options["db"] = db
             return f"redis+unix://{login}{quote(place)}", options
-        return f"{'rediss' if ssl else 'redis'}://{login}{_host(host)}:{port}/{db}", options
+        return f"{_scheme({'ssl': ssl})}://{login}{_host(host)}:{port}/{db}", options
 
     def _make_client(self):
         client_class = self._client_class()
         address = self._address
         host = address["host"]
-        if host.startswith("redis+cluster://"):
-            return _cluster_client(host.replace("redis+cluster", "redis"), {})
+        if host.partition("://")[0] in ("redis+cluster", "rediss+cluster"):
+            return _cluster_client(host.replace("+cluster", "", 1), {})
         if host.startswith("redis+sentinel://"):
             return _sentinel_of_url(host).master_for(urlsplit(host).path.split("/")[1])
         if "://" in host:
@@ -493,16 +496,24 @@ class RedisSentinelCache(BaseRedisCache):
         self._arguments = sentinels, master, password, db, kwargs
         if hasattr(sentinels, "master_for"):
             self._writer, self._reader = sentinels.master_for(master), sentinels.slave_for(master)
-        elif master and set(kwargs) <= KNOWN_TO_GROUPS:
+        elif master and self._is_known(kwargs):
             login = _login(kwargs.get("username"), password)
             places = ",".join(f"{_host(host)}:{port}" for host, port in sentinels)
-            url = f"redis+sentinel://{login}{places}/{quote(master, safe='')}/{db}"
+            url = f"{_scheme(kwargs)}+sentinel://{login}{places}/{quote(master, safe='')}/{db}"
             self._connect(url, _options_of(kwargs))
         else:
             made = self._make_sentinel()
             self._writer, self._reader = made.master_for(master), made.slave_for(master)
         if check_connection:
             self._check_connection()
+
+    @staticmethod
+    def _is_known(kwargs):
+        """Whether the library has all arguments. It speaks TLS to all, Sentinels too, or to none."""
+        own_names = {n[len("sentinel_") :]: v for n, v in kwargs.items() if n.startswith("sentinel_")}
+        rest = {n: v for n, v in kwargs.items() if not n.startswith("sentinel_")}
+        of_tls = {n: v for n, v in rest.items() if n.startswith("ssl")}
+        return set(rest) <= KNOWN_TO_GROUPS and own_names == (of_tls if rest.get("ssl") else {})
 
     def _make_sentinel(self):
         import redis.sentinel
@@ -562,7 +573,7 @@ class RedisClusterCache(BaseRedisCache):
             self._arguments = nodes, dict(kwargs, password=password or None)
             if not redis_url and set(kwargs) <= KNOWN_TO_GROUPS:
                 login = _login(kwargs.get("username"), password)
-                self._connect(f"redis+cluster://{login}{nodes}", _options_of(kwargs))
+                self._connect(f"{_scheme(kwargs)}+cluster://{login}{nodes}", _options_of(kwargs))
             else:
                 self._reader = self._writer = self._make_client()
         else:

@@ -69,11 +69,14 @@ static PyObject *each(PyObject *object, const char *method, PyObject *const *arg
     return answer;
 }
 
-static int view_to_item(py_store *self, batch *b, Py_ssize_t i, PyObject *key,
+/* `missing`: what stands for a value that is not there; NULL: what the class says. */
+static int view_to_item(py_store *self, batch *b, Py_ssize_t i, PyObject *key, PyObject *missing,
                         PyObject **ret_item) {
     if (b->statuses[i] == JAY_OK)
         *ret_item =
             py_decode(self, b->views[i].data, b->views[i].size, jay_value_flags(&b->views[i]));
+    else if (missing != NULL)
+        *ret_item = Py_NewRef(missing);
     else if (self->traits & PY_MISS_HOOK)
         *ret_item = PyObject_CallMethod((PyObject *)self, "_missed", "(O)", key);
     else
@@ -81,7 +84,7 @@ static int view_to_item(py_store *self, batch *b, Py_ssize_t i, PyObject *key,
     return *ret_item != NULL ? 0 : -1;
 }
 
-static PyObject *read_many(py_store *self, batch *b, PyObject *const *args) {
+static PyObject *read_or(py_store *self, batch *b, PyObject *const *args, PyObject *missing) {
     jay_error error;
     int status;
     b->views = PyMem_New(jay_value, (size_t)b->count + 1);
@@ -98,13 +101,22 @@ static PyObject *read_many(py_store *self, batch *b, PyObject *const *args) {
     }
     for (Py_ssize_t i = 0; i < b->count && !failed; i++) {
         PyObject *item = NULL;
-        failed = view_to_item(self, b, i, args[i], &item);
+        failed = view_to_item(self, b, i, args[i], missing, &item);
         if (!failed) PyList_SET_ITEM(list, i, item);
     }
     if (status != JAY_E_ARGUMENT) jay_values_release(b->views, (size_t)b->count);
     if (!failed) return list;
     Py_DECREF(list);
     return NULL;
+}
+
+static PyObject *read_many(py_store *self, batch *b, PyObject *const *args) {
+    return read_or(self, b, args, NULL);
+}
+
+/* Before the keys stands what to give for those that are not there. */
+static PyObject *find_many(py_store *self, batch *b, PyObject *const *args) {
+    return read_or(self, b, args, args[-1]);
 }
 
 /* What a batch does with its keys. */
@@ -135,6 +147,16 @@ static PyObject *store_get_many(PyObject *object, PyObject *const *args, Py_ssiz
     }
     if (py_enter(self) != 0) return NULL;
     return on_keys(self, args, nargs, self->own_get, "_each_get", read_many);
+}
+
+static PyObject *store_find_many(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+    py_store *self = (py_store *)object;
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError, "_find_many takes what stands for a miss, and keys");
+        return NULL;
+    }
+    if (py_enter(self) != 0) return NULL;
+    return on_keys(self, args + 1, nargs - 1, true, NULL, find_many);
 }
 
 static PyObject *delete_some(py_store *self, batch *b, PyObject *const *args) {
@@ -385,6 +407,9 @@ PyMethodDef py_batch_methods[] = {
               "delete_many($self, *keys)\n--\n\nRemove many entries. Returns a list of the keys "
               "that were "
               "removed."),
+    {"_find_many", (PyCFunction)(void (*)(void))store_find_many, METH_FASTCALL,
+     "_find_many($self, missing, *keys)\n--\n\nAs get_many, with `missing` for those that are not "
+     "there, since None can be a value."},
     {"stats", store_stats, METH_NOARGS,
      "stats($self)\n--\n\nThe statistics of the cache, by name; -1: it does not know."},
     {"_raw_keys", store_raw_keys, METH_NOARGS,

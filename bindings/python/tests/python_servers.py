@@ -91,12 +91,23 @@ def redis_server(*options):
         shutil.rmtree(folder)
 
 
+def certificate(folder):
+    """A key and a certificate for 127.0.0.1, which is its own authority: paths of both."""
+    key, made = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    words += ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", made]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(words, check=True, capture_output=True)
+    return key, made
+
+
 @contextlib.contextmanager
-def redis_cluster():
+def redis_cluster(*options):
     """A cluster of one node, which has all slots."""
     import redis
 
-    with redis_server("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as port:
+    words = ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), *options]
+    with redis_server(*words) as port:
         node = redis.Redis(port=port)
         node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         deadline = time.monotonic() + 30
@@ -104,6 +115,17 @@ def redis_cluster():
             assert time.monotonic() < deadline
             time.sleep(0.02)
         yield port
+
+
+@contextlib.contextmanager
+def redis_tls_cluster(folder):
+    """The same over TLS. Yields its port and the certificate."""
+    key, made = certificate(folder)
+    port = free_port()
+    words = ["--tls-port", str(port), "--tls-cert-file", made, "--tls-key-file", key]
+    words += ["--tls-ca-cert-file", made, "--tls-auth-clients", "no", "--tls-cluster", "yes"]
+    with redis_cluster(*words):
+        yield port, made
 
 
 @contextlib.contextmanager

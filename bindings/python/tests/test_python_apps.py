@@ -121,6 +121,49 @@ cache.clear()
 assert cache.get("new") is None
 """
 
+DJANGO_CONTRACT = """
+import threading
+from django.conf import settings
+back_end = {"BACKEND": "jaycache.contrib.django.JaycacheCache"}
+settings.configure(CACHES={
+    "default": {**back_end, "LOCATION": "memory:"},
+    "other": {**back_end, "LOCATION": "memory:", "VERSION": 2},
+    "small": {**back_end, "LOCATION": "memory:", "OPTIONS": {"MAX_ENTRIES": 10, "CULL_FREQUENCY": 2}},
+    "redis": {**back_end, "LOCATION": "redis://127.0.0.1:" + sys.argv[2]}})
+from django.core.cache import cache, caches
+
+# Every thread and every alias has an object of its own, on the same memory.
+cache.set("a", 1)
+seen = []
+thread = threading.Thread(target=lambda: seen.extend([id(caches["default"]), cache.get("a"), cache.incr("a")]))
+thread.start()
+thread.join()
+assert seen[1:] == [1, 2] and cache.get("a") == 2
+assert caches["other"].get("a") is None and caches["other"].get("a", version=1) == 2
+assert caches["small"].get("a") is None
+for number in range(50):
+    caches["small"].set(str(number), number)
+assert 1 <= len(caches["small"].get_many([str(number) for number in range(50)])) <= 10
+
+for each in (cache, caches["redis"]):
+    each.set("none", None)
+    assert each.get_many(["none", "missing"]) == {"none": None}
+    assert each.get("none", 1) is None and each.get("missing", 1) == 1
+    try:
+        each.incr("none")
+        raise SystemExit("None was counted")
+    except TypeError:
+        pass
+
+# Misses are told from a stored None without being asked for again.
+import redis
+server = redis.Redis(port=int(sys.argv[2]))
+server.config_resetstat()
+assert caches["redis"].get_many(["x", "y", "none"]) == {"none": None} and caches["redis"].get("x") is None
+calls = {name: each["calls"] for name, each in server.info("commandstats").items()}
+assert calls.get("cmdstat_mget") == 1 and calls.get("cmdstat_get") == 1, calls
+"""
+
 INSTALLED = """
 import jaycache
 jaycache.install_as("cachelib")
@@ -177,6 +220,10 @@ def test_flask(tmp_path, shm_name):
 
 def test_django(tmp_path, shm_name):
     run(tmp_path, DJANGO, shm_name)
+
+
+def test_django_contract(tmp_path, shm_name, redis_port):
+    run(tmp_path, DJANGO_CONTRACT, shm_name, redis_port)
 
 
 def test_flask_on_what_stands_in_for_cachelib(tmp_path, shm_name, redis_port, memcached_port):

@@ -124,6 +124,18 @@ def test_a_cluster():
         assert by_redis_py._scheme is None and by_redis_py.get("shared") == {"a": 1}
 
 
+def test_a_cluster_over_tls(tmp_path):
+    with python_servers.redis_tls_cluster(str(tmp_path)) as (port, made):
+        nodes = f"127.0.0.1:{port}"
+        cache = RedisClusterCache(nodes, ssl=True, ssl_ca_certs=made, check_connection=True)
+        assert cache._scheme == "rediss+cluster"
+        use_all(cache)
+        cache.set("shared", {"a": 1})
+        assert cache._write_client.get("shared").startswith(b"!")
+        with pytest.raises(RuntimeError, match="could not connect to Redis"):
+            RedisClusterCache(nodes, ssl=True, check_connection=True, socket_timeout=5)
+
+
 def test_sentinels(redis_port):
     with python_servers.redis_sentinel(redis_port, "the-master") as port:
         places = [("127.0.0.1", port)]
@@ -143,6 +155,13 @@ def test_sentinels(redis_port):
         assert by_redis_py._write_client is not by_redis_py._read_client
         with pytest.raises(RuntimeError, match="could not connect to Redis"):
             RedisSentinelCache(places, "nobody", check_connection=True)
+        # In redis-py TLS with the servers says nothing about the Sentinels; the library has one for both.
+        both = {"ssl": True, "ssl_ca_certs": "x.pem"}
+        own = {f"sentinel_{name}": value for name, value in both.items()}
+        assert RedisSentinelCache(places, "the-master", **both)._scheme is None
+        assert RedisSentinelCache(places, "the-master", sentinel_ssl=False)._scheme is None
+        with pytest.raises(jaycache.CacheError, match="x.pem"):
+            RedisSentinelCache(places, "the-master", **both, **own)
 
 
 def test_one_client_for_all(redis_port):
