@@ -51,7 +51,14 @@ static int failed(const char *what, const char *path, jay_error *error) {
                : saved == ENOSPC || saved == EDQUOT ? JAY_E_FULL
                : saved == ENOMEM                    ? JAY_E_NO_MEMORY
                                                     : JAY_E_IO;
-    return jay_error_set(error, code, saved, "cannot %s %s: %s", what, path, strerror(saved));
+    const char *advice = saved == EMFILE || saved == ENFILE
+                             ? "; too many files are open; raise the limit (ulimit -n)"
+                         : code == JAY_E_PERMISSION ? "; who owns it, and with which mode?"
+                         : code == JAY_E_FULL       ? "; make room in " JAYI_SHARED_DIRECTORY
+                         : saved == ENOENT          ? "; is " JAYI_SHARED_DIRECTORY " mounted?"
+                                                    : "";
+    return jay_error_set(error, code, saved, "cannot %s %s: %s%s", what, path, strerror(saved),
+                         advice);
 }
 
 /* Refuses what another user has put there: they could change the memory under us. */
