@@ -2,6 +2,7 @@
  * cmd_help.c - help texts, made from the tables of commands, options and backends.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "args.h"
 #include "help.h"
@@ -35,18 +36,34 @@ static void write_url_options(const char *scheme) {
     }
 }
 
-static void write_schemes(void) {
+static void write_scheme(const char *scheme) {
+    const char *help = jay_scheme_help(scheme);
+    char name[32];
+    snprintf(name, sizeof name, "%s:", scheme);
+    printf("  %-24s  %s\n", name, help != NULL ? help : "");
+    write_url_options(scheme);
+}
+
+/* Of one scheme, or with NULL of all. */
+static void write_schemes(const char *only) {
     puts("URL schemes and their options (SCHEME:[//HOST][PATH][?OPTION=VALUE&...]):");
     const char *scheme;
     for (size_t i = 0; (scheme = jay_scheme_at(i)) != NULL; i++) {
-        const char *help = jay_scheme_help(scheme);
-        char name[32];
-        snprintf(name, sizeof name, "%s:", scheme);
-        printf("  %-24s  %s\n", name, help != NULL ? help : "");
-        write_url_options(scheme);
+        if (only == NULL || only == scheme) write_scheme(scheme);
     }
     puts("  every scheme");
     write_url_options(NULL);
+}
+
+/* The scheme that a word names, with its colon or without; or NULL. */
+static const char *find_scheme(const char *word) {
+    size_t size = strlen(word);
+    if (size > 0 && word[size - 1] == ':') size--;
+    const char *scheme;
+    for (size_t i = 0; (scheme = jay_scheme_at(i)) != NULL; i++) {
+        if (strlen(scheme) == size && memcmp(scheme, word, size) == 0) break;
+    }
+    return scheme;
 }
 
 void cli_write_program_help(void) {
@@ -62,7 +79,7 @@ void cli_write_program_help(void) {
     puts("\nOptions:");
     cli_write_options(stdout, CLI_OPT_GLOBAL);
     putchar('\n');
-    write_schemes();
+    write_schemes(NULL);
     puts("\n"
          "Exit status:\n"
          "  0  found, or done\n"
@@ -91,7 +108,13 @@ int cli_cmd_help(cli *c, cli_args *args) {
         return CLI_DONE;
     }
     const cli_command *command = cli_find_command(args->operands[0]);
-    if (command == NULL) return cli_usage_of_command(c, args->operands[0]);
-    cli_write_command_help(command);
+    const char *scheme = find_scheme(args->operands[0]);
+    if (command != NULL) {
+        cli_write_command_help(command);
+    } else if (scheme != NULL) {
+        write_schemes(scheme);
+    } else {
+        return cli_usage_of_command(c, args->operands[0]);
+    }
     return CLI_DONE;
 }

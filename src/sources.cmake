@@ -103,6 +103,7 @@ set(JAYCACHE_SOURCES
     os/clock.c
     os/deadline.c
     os/file_ops.c
+    os/high_fd.c
     os/memory_limit.c
     os/pages.c
     os/random.c

@@ -576,8 +576,8 @@ typedef int jay_iterate_fn(void *arg, const jay_entry_info *entry);
 JAY_API int jay_iterate(jay_cache *cache, jay_iterate_fn *fn, void *arg, jay_error *error);
 
 /*
- * Every statistic, as X(name, text). Counters start at 0 when the cache is opened or, where a
- * store outlives its users, when the store is created. -1: the backend does not know.
+ * Every statistic, as X(name, text). Counters start at 0 when the cache is opened; those of shm:
+ * are shared, and start when it is made. -1: the backend does not know.
  */
 #define JAY_STATS_MAP(X)                                                    \
     X(hits, "lookups that found a live entry")                              \

@@ -32,7 +32,7 @@ struct jay_options {
 /* The backend of a scheme: the program's own first, then the built-in ones. NULL: none. */
 const jay_backend_ops *jayi_find_backend(const jay_options *options, const char *scheme);
 
-/* The scheme that `scheme` may have been meant to be, for a message. NULL: there is none like it. */
+/* The scheme that `scheme` may have been meant to be, for a message. NULL: none is like it. */
 const char *jayi_nearest_scheme(const jay_options *options, const char *scheme);
 
 /*

@@ -96,10 +96,17 @@ int jayi_region_check_plan(const jayi_region_plan *plan, jay_error *error) {
     jayi_header header;
     lay_out(plan, &header);
     if (header.chunk_count >= CHUNKS_MIN && plan->region_bytes <= JAYI_REGION_MAX) return JAY_OK;
+    uint64_t tables = header.chunks_at;
+    jayi_region_plan enough = *plan;
+    while (header.chunk_count < CHUNKS_MIN && enough.region_bytes < JAYI_REGION_MAX) {
+        enough.region_bytes = round_up(enough.region_bytes + 1, JAYI_REGION_MIN);
+        lay_out(&enough, &header);
+    }
     return jay_error_set(error, JAY_E_OPTION_VALUE, 0,
                          "max_bytes is %" PRIu64 ", of which the tables take %" PRIu64
-                         "; it must be at least 64k, and at most 32g",
-                         plan->region_bytes, header.chunks_at);
+                         "; give at least %" PRIu64 "k%s, and at most 32g",
+                         plan->region_bytes, tables, enough.region_bytes >> 10,
+                         plan->row_count > 1 ? ", or a smaller max_processes" : "");
 }
 
 void jayi_region_format(void *base, const jayi_region_plan *plan) {

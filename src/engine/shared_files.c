@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/high_fd.h"
 #include "os/memory_limit.h"
 #include "os/pages.h"
 
@@ -50,7 +51,14 @@ static int failed(const char *what, const char *path, jay_error *error) {
                : saved == ENOSPC || saved == EDQUOT ? JAY_E_FULL
                : saved == ENOMEM                    ? JAY_E_NO_MEMORY
                                                     : JAY_E_IO;
-    return jay_error_set(error, code, saved, "cannot %s %s: %s", what, path, strerror(saved));
+    const char *advice = saved == EMFILE || saved == ENFILE
+                             ? "; too many files are open; raise the limit (ulimit -n)"
+                         : code == JAY_E_PERMISSION ? "; who owns it, and with which mode?"
+                         : code == JAY_E_FULL       ? "; make room in " JAYI_SHARED_DIRECTORY
+                         : saved == ENOENT          ? "; is " JAYI_SHARED_DIRECTORY " mounted?"
+                                                    : "";
+    return jay_error_set(error, code, saved, "cannot %s %s: %s%s", what, path, strerror(saved),
+                         advice);
 }
 
 /* Refuses what another user has put there: they could change the memory under us. */
@@ -74,7 +82,7 @@ int jayi_shared_open_lock(const jayi_shared_plan *plan, int *ret_fd, jayi_file_i
     struct stat st;
     path_of(plan->name, ".lock", path);
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(path, flags | O_CREAT | O_EXCL, plan->mode);
+    int fd = jayi_high_fd(open(path, flags | O_CREAT | O_EXCL, plan->mode));
     if (fd >= 0) {
         if (fchmod(fd, plan->mode) != 0) { /* umask may have narrowed it */
             int status = failed("set the permissions of", path, error);
@@ -82,7 +90,7 @@ int jayi_shared_open_lock(const jayi_shared_plan *plan, int *ret_fd, jayi_file_i
             return status;
         }
     } else if (errno == EEXIST) {
-        fd = open(path, flags);
+        fd = jayi_high_fd(open(path, flags));
         if (fd < 0 && errno == ENOENT) return JAY_CHANGED;
     }
     if (fd < 0) return failed("open", path, error);
@@ -130,7 +138,7 @@ int jayi_shared_open_file(const jayi_shared_plan *plan, int *ret_fd, uint64_t *r
     char path[PATH_BYTES];
     struct stat st;
     path_of(plan->name, "", path);
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = jayi_high_fd(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (fd < 0) return errno == ENOENT ? JAY_MISS : failed("open", path, error);
     int status =
         fstat(fd, &st) != 0 ? failed("look at", path, error) : check_owner(&st, plan, path, error);
@@ -202,7 +210,8 @@ int jayi_shared_create(const jayi_shared_plan *plan, int *ret_fd, jay_error *err
     int status = JAY_OK;
     /* Left by a process that died here; we hold the lock, so nobody else is about it. */
     unlink(new_path);
-    int fd = open(new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, plan->mode);
+    int fd = jayi_high_fd(
+        open(new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, plan->mode));
     if (fd < 0) return failed("create", new_path, error);
     if (fchmod(fd, plan->mode) != 0) status = failed("set the permissions of", new_path, error);
     if (status == JAY_OK) status = check_file_limit(plan->region.region_bytes, error);
@@ -290,7 +299,7 @@ bool jayi_shared_find_lock(const char *name, int *ret_fd, jayi_file_id *ret_id) 
     char path[PATH_BYTES];
     struct stat st;
     path_of(name, ".lock", path);
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = jayi_high_fd(open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (fd < 0) return false;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);

@@ -22,6 +22,7 @@
 
 #include "net/net_tls.h"
 #include "os/clock.h"
+#include "os/high_fd.h"
 
 #define ADDRESS_TEXT 160
 
@@ -77,7 +78,7 @@ static int connect_fd(int fd, const struct sockaddr *to, socklen_t to_size, int6
 
 static int try_connect(int family, const struct sockaddr *to, socklen_t to_size,
                        int64_t deadline_ms, int *ret_fd) {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = jayi_high_fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (fd < 0) return errno;
     int failure = connect_fd(fd, to, to_size, deadline_ms);
     if (failure == 0) {

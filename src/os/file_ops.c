@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/high_fd.h"
+
 #define ALWAYS (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 #define PATH_BYTES 256
 
@@ -37,7 +39,7 @@ int jayi_file_open_by_steps(int folder_fd, const char *path, int flags, uint32_t
     int saved = errno;
     if (fd != folder_fd) close(fd);
     errno = saved;
-    return result;
+    return jayi_high_fd(result);
 }
 
 static int open_file(int folder_fd, const char *path, int flags, uint32_t mode) {
@@ -45,7 +47,7 @@ static int open_file(int folder_fd, const char *path, int flags, uint32_t mode) 
                            .mode = (flags & O_CREAT) != 0 ? mode : 0,
                            .resolve = RESOLVE_NO_SYMLINKS};
     long fd = syscall(SYS_openat2, folder_fd, path, &how, sizeof how);
-    if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return (int)fd;
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return jayi_high_fd((int)fd);
     return jayi_file_open_by_steps(folder_fd, path, flags, mode);
 }
 

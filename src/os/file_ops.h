@@ -16,7 +16,8 @@
 #include <sys/uio.h>
 
 typedef struct jayi_file_ops {
-    /* O_CLOEXEC, O_NOFOLLOW and O_NONBLOCK (nobody waits for the other end of a FIFO) are added. */
+    /* O_CLOEXEC, O_NOFOLLOW and O_NONBLOCK (nobody waits for the other end of a FIFO) are added.
+     * What it gives is above standard error (high_fd.h). */
     int (*open)(int folder_fd, const char *path, int flags, uint32_t mode);
     int (*close)(int fd);
     ssize_t (*read_at)(int fd, void *buffer, size_t size, uint64_t at);

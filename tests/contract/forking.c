@@ -5,6 +5,7 @@
  * any machine needs; a child that has not ended by then hangs on a lock that nobody holds.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,7 +29,9 @@
     X(ITERATE, "the child cannot iterate")                          \
     X(STATS, "the child cannot read statistics")                    \
     X(VIEW, "a view from before the fork has changed in the child") \
-    X(CLOSE, "the child cannot close the handle")
+    X(CLOSE, "the child cannot close the handle")                   \
+    X(OPEN, "the child cannot open the cache")                      \
+    X(STREAM, "what the child prints would be written into the cache")
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,
@@ -119,6 +122,27 @@ static void fork_plain(contract *c) {
     jay_value_release(&view);
     contract_put(c, "k", "still good", 0);
     contract_holds(c, "k", "still good");
+}
+
+/* As a daemon that has closed its standard streams and prints all the same. */
+static enum fault use_without_streams(contract *c) {
+    char url[4096];
+    contract_url(c, "", url, sizeof url);
+    if (jay_close(c->cache) != JAY_OK) return FAULT_CLOSE;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) close(fd);
+    if (jay_open(url, c->options, &c->cache, NULL) != JAY_OK) return FAULT_OPEN;
+    enum fault fault = use_in_child(c, 3);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) fault = FAULT_STREAM;
+    }
+    return jay_close(c->cache) == JAY_OK ? fault : FAULT_CLOSE;
+}
+
+static void fork_without_streams(contract *c) {
+    pid_t child = fork();
+    if (child == 0) _exit((int)use_without_streams(c));
+    const char *fault = await_child(child);
+    if (fault != NULL) fail_msg("%s", fault);
 }
 
 /* Several handles, some of them closed again, in another order than opened. */
@@ -239,6 +263,7 @@ static void fork_under_load(contract *c) {
 
 static const contract_test tests[] = {
     {"fork_plain", fork_plain, NEED_STORE},
+    {"fork_without_streams", fork_without_streams, NEED_STORE},
     {"fork_many_handles", fork_many_handles, NEED_STORE},
     {"fork_private", fork_private, NEED_STORE | NEED_PRIVATE_FORK},
     {"fork_under_load", fork_under_load, NEED_STORE},

@@ -112,6 +112,8 @@ static void what_is_no_directory_is_refused(void **state) {
     file_store(file_path("plain"), "x", 1);
     refused("plain", "", JAY_E_IO, "not a directory");
     refused("plain/below", "", JAY_E_IO, "directory");
+    assert_int_equal(symlink("loop", file_path("loop")), 0);
+    refused("loop", "", JAY_E_IO, "is the path right?");
 }
 
 static void a_directory_that_cannot_be_made(void *arg) {

@@ -180,6 +180,7 @@ static void open_without_descriptors(void *arg) {
         child_limit(RLIMIT_NOFILE, 3 + left);
         CHILD_CHECK(shm_open_as("limits", "max_bytes=1m", &cache, &error) == JAY_E_IO);
         CHILD_CHECK(error.sys_errno == EMFILE);
+        CHILD_CHECK(strstr(error.message, "ulimit -n") != NULL);
     }
     child_limit(RLIMIT_NOFILE, 5);
     child_works("max_bytes=1m");

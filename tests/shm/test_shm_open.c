@@ -369,6 +369,29 @@ static void bounds_of_options(void **state) {
     assert_int_equal(access(shm_path("bounds", ".lock"), F_OK), -1);
 }
 
+/* What a message says is enough is enough, and the least. */
+static void too_small_bounds_are_told_how_much_is_enough(void **state) {
+    (void)state;
+    static const char *const bad[] = {"max_bytes=64k", "max_bytes=1m&max_processes=4095"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        jay_cache *cache = NULL;
+        jay_error error;
+        assert_int_equal(shm_open_as("enough", bad[i], &cache, &error), JAY_E_OPTION_VALUE);
+        const char *least = strstr(error.message, "give at least ");
+        assert_non_null(least);
+        long kib = strtol(least + strlen("give at least "), NULL, 10);
+        for (int less = 0; less <= 64; less += 64) {
+            char options[80];
+            snprintf(options, sizeof options, "max_bytes=%ldk%s", kib - less,
+                     bad[i] + strcspn(bad[i], "&"));
+            int status = shm_open_as("enough", options, &cache, NULL);
+            assert_int_equal(status, less == 0 ? JAY_OK : JAY_E_OPTION_VALUE);
+            if (status == JAY_OK) assert_int_equal(jay_close(cache), JAY_OK);
+            (void)jay_shm_remove(shm_name("enough"), NULL);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_handles_share_entries),
@@ -389,6 +412,7 @@ int main(void) {
         cmocka_unit_test(the_mode_counts_and_not_the_umask),
         cmocka_unit_test(what_a_dead_maker_left_is_swept_away),
         cmocka_unit_test(bounds_of_options),
+        cmocka_unit_test(too_small_bounds_are_told_how_much_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, shm_clean);
 }

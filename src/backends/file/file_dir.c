@@ -14,6 +14,7 @@
 
 #include "os/clock.h"
 #include "os/file_ops.h"
+#include "os/high_fd.h"
 #include "os/random.h"
 #include "util/memory.h"
 
@@ -97,11 +98,11 @@ static int make_path(const char *path, uint32_t mode) {
 static int open_root(const jayi_dir_plan *plan, int *ret_fd, struct stat *ret_stat,
                      jay_error *error) {
     int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    int fd = open(plan->path, flags);
+    int fd = jayi_high_fd(open(plan->path, flags));
     if (fd < 0 && errno == ENOENT) {
         if (make_path(plan->path, jayi_folder_mode(plan->mode)) != 0)
             return jayi_file_failed("create the directory", plan->path, error);
-        fd = open(plan->path, flags);
+        fd = jayi_high_fd(open(plan->path, flags));
     }
     if (fd < 0 && errno == ENOTDIR) {
         return jay_error_set(error, JAY_E_IO, ENOTDIR,

@@ -40,6 +40,12 @@ int jayi_file_failed(const char *what, const char *path, jay_error *error) {
         code = JAY_E_NO_MEMORY;
         advice = "the kernel is out of memory";
         break;
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+        advice = "is the path right?";
+        break;
     case EMFILE:
     case ENFILE:
         advice = "too many files are open; raise the limit (ulimit -n)";
