@@ -42,7 +42,6 @@ int jayi_file_failed(const char *what, const char *path, jay_error *error) {
         break;
     case ENOENT:
     case ENOTDIR:
-    case ELOOP:
     case ENAMETOOLONG:
         advice = "is the path right?";
         break;
