@@ -92,6 +92,7 @@ set(JAYCACHE_SOURCES
     engine/shared_files.c
     engine/space.c
     net/net_address.c
+    net/net_names.c
     net/net_options.c
     net/net_pool.c
     net/net_ride.c
