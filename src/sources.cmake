@@ -94,6 +94,7 @@ set(JAYCACHE_SOURCES
     engine/space.c
     net/net_address.c
     net/net_inflow.c
+    net/net_names.c
     net/net_options.c
     net/net_pool.c
     net/net_ride.c

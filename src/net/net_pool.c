@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/net_names.h"
 #include "net/net_tls.h"
 #include "os/clock.h"
 #include "os/random.h"
@@ -29,7 +30,8 @@
 /*
  * The pools of this process. Global, because fork calls handlers without an argument; fork takes
  * this lock, then that of each pool, so that a child finds all lists whole, and then waits for
- * those who are inside of OpenSSL, which takes none of ours.
+ * those who are inside of OpenSSL, which takes none of ours. First of all it waits for those who
+ * look up names.
  */
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
 static jayi_pool *pools;
@@ -37,6 +39,8 @@ static pthread_once_t pools_once = PTHREAD_ONCE_INIT;
 static int pools_failure;
 
 static void before_fork(void) {
+    /* May take a while, and who looks a name up takes none of our locks. */
+    jayi_names_before_fork();
     pthread_mutex_lock(&pools_lock);
     for (jayi_pool *pool = pools; pool != NULL; pool = pool->next) pthread_mutex_lock(&pool->lock);
     jayi_tls_before_fork();
@@ -51,6 +55,7 @@ static void unlock_all(void) {
 static void in_parent(void) {
     jayi_tls_after_fork();
     unlock_all();
+    jayi_names_after_fork();
 }
 
 static void init_condition(jayi_pool *pool) {
@@ -83,6 +88,7 @@ static void in_child(void) {
         if (pool->orphans == NULL) forget_links(pool);
     }
     unlock_all();
+    jayi_names_in_child();
 }
 
 static void install_handlers(void) {

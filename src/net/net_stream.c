@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/net_names.h"
 #include "net/net_tls.h"
 #include "os/clock.h"
 #include "os/high_fd.h"
@@ -123,15 +123,8 @@ static int connect_found(const jayi_address *address, const struct addrinfo *fou
 /* The name is looked up at every connect, so that a server may move. */
 static int connect_tcp(const jayi_address *address, int64_t deadline_ms, int *ret_fd,
                        jay_error *error) {
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)address->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     struct addrinfo *found = NULL;
-    int failure = getaddrinfo(address->host, port, &hints, &found);
-    if (failure == EAI_NONAME) {
-        hints.ai_flags = AI_ADDRCONFIG;
-        failure = getaddrinfo(address->host, port, &hints, &found);
-    }
+    int failure = jayi_names_find(address->host, address->port, &found);
     if (failure == EAI_MEMORY)
         return jay_error_set(error, JAY_E_NO_MEMORY, 0, "no memory to look a host up");
     if (failure != 0) {

@@ -1,6 +1,7 @@
 /*
  * test_memcached_fork.c - fork while other threads are in TLS handshakes, inside of OpenSSL and its
- * locks: the child makes a connection of its own, and so do its children.
+ * locks, or look names up, inside of the resolver and its: the child makes a connection of its own,
+ * and so do its children.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -135,13 +136,7 @@ static void *fork_once(void *arg) {
     return NULL;
 }
 
-static void fork_in_handshakes(void **state) {
-    (void)state;
-    char url[400];
-    fleet_use_tls(&servers);
-    fleet_server *server = fleet_start(&servers, false);
-    snprintf(url, sizeof url, "memcacheds://%s/?tls_ca=%s/ca.pem&deadline=60s&connect_deadline=60s",
-             server->address, servers.dir);
+static void fork_in_visits(const char *url) {
     visitors all = {.url = url};
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
@@ -157,10 +152,30 @@ static void fork_in_handshakes(void **state) {
     assert_true(atomic_load(&all.visits) > 0);
 }
 
+static void fork_in_lookups(void **state) {
+    (void)state;
+    char url[400];
+    const fleet_server *server = fleet_start(&servers, false);
+    snprintf(url, sizeof url, "memcached://localhost:%d/?deadline=60s&connect_deadline=60s",
+             server->port);
+    fork_in_visits(url);
+}
+
+static void fork_in_handshakes(void **state) {
+    (void)state;
+    char url[400];
+    fleet_use_tls(&servers);
+    const fleet_server *server = fleet_start(&servers, false);
+    snprintf(url, sizeof url, "memcacheds://%s/?tls_ca=%s/ca.pem&deadline=60s&connect_deadline=60s",
+             server->address, servers.dir);
+    fork_in_visits(url);
+}
+
 int main(void) {
     if (CRYPTO_set_mem_functions(slow_malloc, slow_realloc, slow_free) != 1) return 1;
     fleet_init(&servers);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fork_in_handshakes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fork_in_lookups),
+                                       cmocka_unit_test(fork_in_handshakes)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fleet_deinit(&servers);
     return failed;
