@@ -56,16 +56,22 @@ class SdistWithLibrary(sdist):
 
 
 class ParallelBuild(build_ext):
-    """Compiles as many files at a time as there are processors."""
+    """Compiles as many files at a time as there are processors, into one folder."""
 
     def build_extensions(self):
         compile_some = self.compiler.compile
+        name_objects = self.compiler.object_filenames
+
+        def name_flat(files, strip_dir=0, output_dir=""):
+            """By base names, which are unique: `../../src` would lead out of the folder."""
+            return name_objects(files, strip_dir=1, output_dir=output_dir)
 
         def compile_all(files, **options):
             with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
                 made = pool.map(lambda file: compile_some([file], **options), files)
                 return [each for objects in made for each in objects]
 
+        self.compiler.object_filenames = name_flat
         self.compiler.compile = compile_all
         super().build_extensions()
 

@@ -3,15 +3,16 @@
 
     bench_python.py [--json] [--rounds N] [--only TEXT] [--dir DIRECTORY]
 
-A round measures, for each figure, both sides one right after the other, and the next round in the
-other order; a figure is the median over the rounds of their ratio in time, with the smallest and the
-largest. Microseconds of one call (of one key in a batch) of each side are reported as well. Run it by
-./dev bench python.
+A round measures, for each figure, both sides one right after the other, and the next round in
+the other order; a figure is the median over the rounds of their ratio in time, with the smallest
+and the largest. Microseconds of one call (of one key in a batch) of each side are reported as
+well. Run it by ./dev bench python.
 
-Servers are reached by Unix sockets from both sides, as in the benchmarks of the library in C. Figures
-with `tcp` in their name are the same over the loopback address, where the kernel's share of a call is
-larger and the same for both. Those with `socket` are the limit of what sleeps until a server answers:
-a prepared request, and its reply read into a buffer, by a socket of Python, with nothing made of it.
+Servers are reached by Unix sockets from both sides, as in the benchmarks of the library in C.
+Figures with `tcp` in their name are the same over the loopback address, where the kernel's share
+of a call is larger and the same for both. Those with `socket` are the limit of what sleeps until a
+server answers: a prepared request, and its reply read into a buffer, by a socket of Python, with
+nothing made of it.
 """
 
 import argparse

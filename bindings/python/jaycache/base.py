@@ -22,6 +22,13 @@ def own(function):
     return function
 
 
+def _document(cls):
+    """Gives methods of this package's classes the text of those that they stand for."""
+    for name, member in vars(cls).items():
+        if isinstance(member, types.FunctionType) and member.__doc__ is None:
+            member.__doc__ = getattr(getattr(super(cls, cls), name, None), "__doc__", None)
+
+
 def seconds_of(timeout):
     """A timeout as whole seconds if it is a timedelta, which are rounded up; else as it is."""
     if hasattr(timeout, "total_seconds"):
@@ -47,6 +54,11 @@ class BaseCache:
             self.ignore_delete_many_errors = False
         if secret_key is not None:
             self.serializer = SignedSerializer(secret_key, getattr(self, "serializer", None))
+
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        if cls.__module__.partition(".")[0] == __package__:
+            _document(cls)
 
     @own
     def _normalize_timeout(self, timeout):

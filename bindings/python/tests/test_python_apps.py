@@ -64,6 +64,10 @@ with app.app_context():
     square(3)
     cache.clear()
     assert cache.get("workers") is None
+
+off = Cache(Flask("off"), config={"CACHE_TYPE": "jaycache.contrib.flask_caching.NullCache"})
+with off.app.app_context():
+    assert off.set("a", 1) and off.get("a") is None
 """
 
 DJANGO = """

@@ -155,7 +155,7 @@ def test_sentinels(redis_port):
         assert by_redis_py._write_client is not by_redis_py._read_client
         with pytest.raises(RuntimeError, match="could not connect to Redis"):
             RedisSentinelCache(places, "nobody", check_connection=True)
-        # In redis-py TLS with the servers says nothing about the Sentinels; the library has one for both.
+        # TLS with the servers says nothing of Sentinels in redis-py; the library has one for both.
         both = {"ssl": True, "ssl_ca_certs": "x.pem"}
         own = {f"sentinel_{name}": value for name, value in both.items()}
         assert RedisSentinelCache(places, "the-master", **both)._scheme is None

@@ -52,6 +52,32 @@ def test_archive_wheel_and_installation(tmp_path):
     assert where.startswith(str(place))
 
 
+def test_building_in_the_tree(tmp_path):
+    """As `pip install ./bindings/python` does, with a compiler that only says where objects go."""
+    folder = copy_of_tree(tmp_path)
+    compiler = tmp_path / "cc"
+    compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\nexec touch "$2"\n')
+    compiler.chmod(0o755)
+    environment = dict(os.environ, CC=str(compiler), LDSHARED=str(compiler))
+    before = sorted(os.listdir(folder / "src"))
+    words = [sys.executable, "setup.py", "-q", "build_ext", "-b", str(tmp_path / "made")]
+    run([*words, "-t", str(tmp_path / "objects")], cwd=folder, env=environment)
+    objects = [path.name for path in (tmp_path / "objects").glob("*.o")]
+    assert "py_store.o" in objects and "file_check.o" in objects and len(objects) > 50
+    assert sorted(os.listdir(folder / "src")) == before
+
+
+def test_methods_are_documented():
+    import jaycache
+
+    names = "NullCache SimpleCache SharedMemoryCache FileSystemCache MemcachedCache RedisCache Cache"
+    for cls in [getattr(jaycache, name) for name in names.split()]:
+        for method in ("get", "get_many", "get_dict", "set", "set_many", "add", "delete", "delete_many"):
+            assert getattr(cls, method).__doc__, (cls, method)
+        for method in ("has", "inc", "dec", "clear"):
+            assert getattr(cls, method).__doc__, (cls, method)
+
+
 def test_types_are_declared(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed")
     import jaycache

@@ -31,6 +31,14 @@ class _Backend(BaseCache):
         return cls(*args, **{**kwargs, **arguments})
 
 
+class NullCache(jaycache.NullCache, _Backend):
+    __doc__ = jaycache.NullCache.__doc__
+
+    @staticmethod
+    def _arguments(config):
+        return {}
+
+
 class SimpleCache(jaycache.SimpleCache, _Backend):
     __doc__ = jaycache.SimpleCache.__doc__
 

@@ -16,6 +16,7 @@ class _Backend(BaseCache):
     ) -> _B: ...
 
 # The two BaseCache say differently what add and set return.
+class NullCache(jaycache.NullCache, _Backend): ...  # type: ignore[misc]
 class SimpleCache(jaycache.SimpleCache, _Backend): ...  # type: ignore[misc]
 class SharedMemoryCache(jaycache.SharedMemoryCache, _Backend): ...  # type: ignore[misc]
 class FileSystemCache(jaycache.FileSystemCache, _Backend): ...  # type: ignore[misc]
