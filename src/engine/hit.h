@@ -41,10 +41,10 @@ typedef struct jayi_hit {
 
 /*
  * Looks at the item of a slot whose tag matches: whether it has this key, and sizes that fit.
- * `is_any_size`: also one whose sizes are in a word of their own. `has_ticks`: the ticks have been taken. The processor's counter takes long to read, and holds up what
- * comes after it; least while nothing is waited for, between the request for the item and its
- * first use. An entry that was not over then, and is still there in the end, was there and not over
- * at some moment of the call.
+ * `is_any_size`: also one whose sizes are in a word of their own. `has_ticks`: the ticks have been
+ * taken. The processor's counter takes long to read, and holds up what comes after it; least while
+ * nothing is waited for, between the request for the item and its first use. An entry that was not
+ * over then, and is still there in the end, was there and not over at some moment of the call.
  */
 JAYI_ALWAYS_INLINE bool jayi_hit_examine(const jayi_region *region, uint64_t word, const void *key,
                                          size_t key_size, bool has_ticks, bool is_any_size,

@@ -1,7 +1,7 @@
 /*
  * pin_retire.pml - views that hold an item in place, against a writer that wants its memory.
  *
- * The code: jayi_pin_take, jayi_pin_drop, jayi_is_pinned and jayi_pins_clear in pins.c; pin_found
+ * The code: jayi_pin_take in pins.h, jayi_pin_drop, jayi_is_pinned and jayi_pins_clear in pins.c; pin_found
  * in engine_read.c; jayi_space_unlink, jayi_space_retire and drain_limbo in space.c; take_row in
  * identity.c. One row with two entries: a thread pins the item through the second entry while
  * another pins something else through the first. The process may be killed at any step; then
