@@ -10,8 +10,7 @@
 #include "util/hash.h"
 
 /* Entries for each 16 slots at which another bucket is added. More saves memory; fewer keeps
- * entries in the first of their buckets. At 12, one of a hundred thousand finds both of its buckets
- * full while there is room for it. */
+ * entries in the first of their buckets. */
 #define LOAD_OF_16 11
 #define FIRST_BUCKETS 4
 
@@ -166,6 +165,22 @@ static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket
     return false;
 }
 
+/* The same where the other buckets are full, too: one of those moves an entry on before. */
+static bool displace_by_two(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
+    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
+        uint64_t word = jayi_peek(&bucket->slots[i]), hash;
+        jayi_bucket *buckets[2];
+        if (!hash_of_slot(region, shard, word, &hash)) continue;
+        if (!buckets_of(region, shard, hash, buckets)) return false;
+        bool is_home = buckets[0] == bucket;
+        jayi_bucket *other = is_home ? buckets[1] : buckets[0];
+        if (other == bucket || !displace(region, shard, other, false)) continue;
+        uint64_t moved = is_home ? word | JAYI_SLOT_GUEST : word & ~JAYI_SLOT_GUEST;
+        if (move(shard, bucket, i, moved, other)) return true;
+    }
+    return false;
+}
+
 void jayi_index_tidy(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
         if (!displace(region, shard, bucket, true)) return;
@@ -183,6 +198,10 @@ bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, ja
     for (int i = 0; i < 2; i++) {
         uint64_t hint = i == 0 ? 0 : JAYI_SLOT_GUEST;
         if (displace(region, shard, buckets[i], false) && put(buckets[i], word | hint)) return true;
+    }
+    for (int i = 0; i < 2; i++) {
+        uint64_t hint = i == 0 ? 0 : JAYI_SLOT_GUEST;
+        if (displace_by_two(region, shard, buckets[i]) && put(buckets[i], word | hint)) return true;
     }
     return false;
 }

@@ -14,7 +14,7 @@
 #include "os/clock.h"
 
 #define SPINS 200
-#define SLEEP_NS 500000 /* after which the holder's life is asked about */
+#define SLEEP_NS 500000  /* after which the holder's life is asked about */
 #define DEADLINE_MS 4000 /* a starved machine is not a stopped holder */
 
 static void relax(void) {

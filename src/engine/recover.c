@@ -394,17 +394,17 @@ static bool holds_items(const rebuild *r, uint32_t chunk) {
            jayi_chunk_is_of(r->region, chunk, JAYI_CHUNK_RUN_MORE, r->number);
 }
 
-/* Gives each chunk of the shard that can hold items its place in the bitmap, and makes that. False:
- * no memory. */
+/* Gives each chunk of the shard that can hold items its place in the bitmap, and makes that.
+ * False: no memory. */
 static bool make_bitmap(rebuild *r) {
     uint32_t count = r->region->chunk_count, own = 0;
     uint64_t chunk_units = jayi_chunk_bytes(r->region) / JAYI_UNIT;
     for (uint32_t chunk = 0; chunk < count; chunk++) own += holds_items(r, chunk);
-    /* The chunk table cannot change in what is ours; but it is not to be trusted: `own` bounds it. */
+    /* Nobody else changes what is ours in the chunk table, unless by damage: `own` bounds it. */
     r->taken_units = own * chunk_units;
     r->memory_bytes = r->taken_units / 8 + count * sizeof(uint32_t);
-    void *memory = mmap(NULL, r->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+    void *memory =
+        mmap(NULL, r->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return false;
     r->taken = memory;
     r->ordinals = (uint32_t *)(void *)((unsigned char *)memory + r->taken_units / 8);

@@ -18,8 +18,8 @@
 #define ROW_ENTRIES 64
 #define ROW_BYTES_MAX (2u << 20)
 #define RUN_FROM (128u << 10) /* shorter items share chunks, which lie in a row if need be */
-#define COST_OF_HOT 8 /* times the bytes, for an entry that has hits */
-#define MOVE_COST 256 /* bytes that could be copied while an item is relinked */
+#define COST_OF_HOT 8         /* times the bytes, for an entry that has hits */
+#define MOVE_COST 256         /* bytes that could be copied while an item is relinked */
 #define WINDOWS_TRIED 64
 #define CHUNKS_FOR_GHOSTS 8 /* a smaller shard has better use for a chunk */
 #define REAP_EVERY_MS 100
@@ -469,8 +469,7 @@ static jayi_place take_by_row(jayi_region *region, jayi_shard *shard, uint32_t t
 /* A block from a chunk of another shard, for one that has nothing left to evict. */
 static jayi_place take_by_chunk(jayi_region *region, jayi_shard *shard, uint32_t token,
                                 uint64_t bytes, int64_t now_ms) {
-    if (heap_chunks_for(region, bytes) > 1)
-        return take_by_row(region, shard, token, bytes, now_ms);
+    if (heap_chunks_for(region, bytes) > 1) return take_by_row(region, shard, token, bytes, now_ms);
     uint32_t start = (uint32_t)(shard->unlinks * 7919 % region->chunk_count);
     for (uint32_t i = 0; i < region->chunk_count && !jayi_peek(&shard->is_damaged); i++) {
         uint32_t chunk = (start + i) % region->chunk_count;

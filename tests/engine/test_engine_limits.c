@@ -177,8 +177,7 @@ static void sizes_around_chunks_of_several_shards(void **state) {
                 assert_true(kit_has(&region, bytes, bytes));
             }
         }
-        for (uint32_t i = 0; i < region.shard_count; i++)
-            jayi_recover(&region, &region.shards[i]);
+        for (uint32_t i = 0; i < region.shard_count; i++) jayi_recover(&region, &region.shards[i]);
         assert_int_equal(kit_stats(&region).resets, 0);
     }
     kit_close(&region);
