@@ -38,7 +38,7 @@ enum { PROBATION, MAIN };
 #define GHOSTS_MIN 128u
 #define TURNS_MAX 64u /* second turns that one request waits for */
 #define HORIZON_MIN 200u
-#define HORIZON_ITEMS 20u
+#define HORIZON_ITEMS 10u
 #define CHECK_SEED 0x6475656cu
 #define MEAN_HORIZON 4096u
 #define MEAN_FEW 512u
@@ -308,11 +308,11 @@ static bool request(view *v) {
 
 /*
  * In favour of the first where they are about equal: it does least harm where it is wrong. The last
- * does most, since it gives up what all the others keep over a loop or a scan, and so has to prove
- * its lead twice as well.
+ * does most, since it gives up what all the others keep over a loop or a scan: it is not held back
+ * for good, but has to prove its lead four times as well.
  */
 static uint64_t weighted(const jayi_duel *duel, uint32_t i) {
-    uint32_t permille = i == 0 || (i == 1 && !duel->scale.is_sized) ? 1000 : 980;
+    uint32_t permille = i == 2 || (i == 1 && duel->scale.is_sized) ? 980 : 1000;
     return duel->shadows[i].score * permille;
 }
 
@@ -324,7 +324,7 @@ static void judge(jayi_duel *duel, uint32_t current) {
     }
     if (best == current) return;
     uint64_t lead = (weighted(duel, best) - weighted(duel, current)) / 1000 >> 8;
-    if (best == JAYI_PRESETS - 1) lead /= 2;
+    if (best == JAYI_PRESETS - 1) lead /= 4;
     if (lead >> 31 != 0 || lead * lead > duel->shadows[best].differ + ONE_SCORE)
         atomic_store_explicit(&duel->preset, best, memory_order_relaxed);
 }
