@@ -23,6 +23,7 @@ static const bench_goal goals[] = {
     {"redis.get.1KiB.8threads.4connections.vs_connection_each", false, 0.95},
     {"redis.get.client_instructions", true, 1200},
     {"redis.cluster.get_many300.vs_sequential_nodes", false, 2},
+    {"redis.faults.late_ms.max", true, 50},
     {NULL, false, 0}};
 
 static void exec_server(const char *dir, const char *socket_path) {

@@ -33,8 +33,7 @@ int jayi_file_failed(const char *what, const char *path, jay_error *error) {
         advice = "make room, or give a smaller max_bytes";
         break;
     case ELOOP:
-        code = JAY_E_PERMISSION;
-        advice = "no link is followed here; remove it";
+        advice = "is the path right? a link in the cache's directory is not followed; remove it";
         break;
     case ENOMEM:
         code = JAY_E_NO_MEMORY;
