@@ -182,8 +182,12 @@ static void try_reader(plot *p, bool with_view, size_t frame, uint64_t at, uint6
         step_kill(&reader);
         return;
     }
+    /* What the reader has written to its own row is no part of the film. */
+    jayi_row *row = &p->w.region.rows[1];
+    uint32_t pin_high = atomic_load(&row->pin_high);
     film_rewind(&p->f, &p->w);
     film_show(&p->f, &p->w, frame);
+    atomic_store(&row->pin_high, pin_high);
     if (more > 0) step_many(&reader, more);
     recover_and_reuse(p);
     while (step_once(&reader)) {}
