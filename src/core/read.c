@@ -76,14 +76,12 @@ static __attribute__((noinline)) int get_into(jay_cache *cache, const void *key,
 typedef int get_into_fn(jay_cache *cache, const void *key, size_t key_size, void *buffer,
                         size_t capacity, size_t *ret_size, jay_error *error);
 
-/* Through the backend's table. */
+/* Through the backend's table; the arguments are sound. */
 static __attribute__((noinline)) int get_into_by_table(jay_cache *cache, const void *key,
                                                        size_t key_size, void *buffer,
                                                        size_t capacity, size_t *ret_size,
                                                        jay_error *error) {
-    bool is_plain = cache != NULL && key != NULL && ret_size != NULL && buffer != NULL &&
-                    is_simple(cache) && cache->ops->get_into != NULL && jayi_key_fits(key_size);
-    if (JAYI_UNLIKELY(!is_plain))
+    if (JAYI_UNLIKELY(!is_simple(cache)) || JAYI_UNLIKELY(cache->ops->get_into == NULL))
         return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
     jay_error local;
     local.code = JAY_OK;
@@ -158,9 +156,11 @@ static __attribute__((noinline)) int get_into_any(jay_cache *cache, const void *
 
 int jay_get_into(jay_cache *cache, const void *key, size_t key_size, void *buffer, size_t capacity,
                  size_t *ret_size, jay_error *error) {
-    bool is_plain = cache != NULL && cache->region != NULL && key != NULL && buffer != NULL &&
-                    ret_size != NULL && jayi_key_fits(key_size);
-    if (JAYI_UNLIKELY(!is_plain))
+    bool is_sound = cache != NULL && key != NULL && buffer != NULL && ret_size != NULL &&
+                    jayi_key_fits(key_size);
+    if (JAYI_UNLIKELY(!is_sound))
+        return get_into(cache, key, key_size, buffer, capacity, ret_size, error);
+    if (cache->region == NULL)
         return get_into_by_table(cache, key, key_size, buffer, capacity, ret_size, error);
     if (JAYI_UNLIKELY(!jayi_hit_is_short(key_size)))
         return get_into_any(cache, key, key_size, buffer, capacity, ret_size, error);

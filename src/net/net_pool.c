@@ -528,9 +528,7 @@ static int refuse_flood(const jayi_link *link, jay_error *error) {
 /* Makes room at the end of the buffer, such that `whole` bytes of what is there and comes fit. */
 static int make_room(jayi_link *link, size_t whole, jay_error *error) {
     if (link->slab != NULL) return jayi_inflow_make_room(link, whole, error);
-    if (link->in_begin == link->in_end) {
-        link->in_begin = link->in_end = 0;
-    } else if (link->in_end == link->in_size && link->in_begin > 0) {
+    if (link->in_end == link->in_size && link->in_begin > 0) {
         memmove(link->in, link->in + link->in_begin, link->in_end - link->in_begin);
         link->in_end -= link->in_begin;
         link->in_begin = 0;
@@ -571,11 +569,16 @@ static bool may_wait_there(const jayi_link *link, int64_t left_ms) {
     return left_ms - JAYI_CLOCK_COARSE_LAG_MS > link->pool->plan.call_ms / 2;
 }
 
-/* Receives once, with room for `whole` bytes from those on that are there. */
-static int fill(jayi_link *link, size_t whole, int64_t deadline_ms, bool may_block,
-                jay_error *error) {
-    int status = make_room(link, whole, error);
-    if (status != JAY_OK) return status;
+/* Receives once, with room for `whole` bytes from those on that are there. On the way of every
+ * reply, so in one piece with who calls. */
+static inline __attribute__((always_inline)) int
+fill(jayi_link *link, size_t whole, int64_t deadline_ms, bool may_block, jay_error *error) {
+    if (link->slab == NULL && link->in_begin == link->in_end) {
+        link->in_begin = link->in_end = 0;
+    } else {
+        int status = make_room(link, whole, error);
+        if (status != JAY_OK) return status;
+    }
     char *to = link->in + link->in_end;
     size_t room = link->in_size - link->in_end;
     if (!may_block) may_block = may_wait_there(link, deadline_ms - jayi_clock_coarse_ms());
