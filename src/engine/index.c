@@ -149,8 +149,11 @@ static bool move(jayi_shard *shard, jayi_bucket *from, uint32_t slot, uint64_t w
     return true;
 }
 
-/* Moves one entry of a bucket to its other bucket: `only_home`, one of those that are guests. */
-static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket, bool only_home) {
+/* Moves one entry of a bucket to its other bucket: `only_home`, one of those that are guests.
+ * `steps`: how many entries move in a row; of more than one, the other bucket is full, and one of
+ * its own moves on before. */
+static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket, bool only_home,
+                     int steps) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
         uint64_t word = jayi_peek(&bucket->slots[i]), hash;
         if (only_home && (word & JAYI_SLOT_GUEST) == 0) continue;
@@ -159,22 +162,9 @@ static bool displace(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket
         if (!buckets_of(region, shard, hash, buckets)) return false;
         bool is_home = buckets[0] == bucket;
         if (only_home && is_home) continue;
-        uint64_t moved = is_home ? word | JAYI_SLOT_GUEST : word & ~JAYI_SLOT_GUEST;
-        if (move(shard, bucket, i, moved, is_home ? buckets[1] : buckets[0])) return true;
-    }
-    return false;
-}
-
-/* The same where the other buckets are full, too: one of those moves an entry on before. */
-static bool displace_by_two(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
-    for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        uint64_t word = jayi_peek(&bucket->slots[i]), hash;
-        jayi_bucket *buckets[2];
-        if (!hash_of_slot(region, shard, word, &hash)) continue;
-        if (!buckets_of(region, shard, hash, buckets)) return false;
-        bool is_home = buckets[0] == bucket;
         jayi_bucket *other = is_home ? buckets[1] : buckets[0];
-        if (other == bucket || !displace(region, shard, other, false)) continue;
+        if (steps > 1 && (other == bucket || !displace(region, shard, other, false, steps - 1)))
+            continue;
         uint64_t moved = is_home ? word | JAYI_SLOT_GUEST : word & ~JAYI_SLOT_GUEST;
         if (move(shard, bucket, i, moved, other)) return true;
     }
@@ -183,7 +173,7 @@ static bool displace_by_two(jayi_region *region, jayi_shard *shard, jayi_bucket 
 
 void jayi_index_tidy(jayi_region *region, jayi_shard *shard, jayi_bucket *bucket) {
     for (uint32_t i = 0; i < JAYI_BUCKET_SLOTS; i++) {
-        if (!displace(region, shard, bucket, true)) return;
+        if (!displace(region, shard, bucket, true, 1)) return;
     }
 }
 
@@ -193,15 +183,13 @@ bool jayi_index_insert(jayi_region *region, jayi_shard *shard, uint64_t hash, ja
     if (!buckets_of(region, shard, hash, buckets)) return false;
     uint64_t word = jayi_slot_make(hash, place, frequency);
     if (put(buckets[0], word)) return true;
-    if (displace(region, shard, buckets[0], true) && put(buckets[0], word)) return true;
+    if (displace(region, shard, buckets[0], true, 1) && put(buckets[0], word)) return true;
     if (put(buckets[1], word | JAYI_SLOT_GUEST)) return true;
-    for (int i = 0; i < 2; i++) {
-        uint64_t hint = i == 0 ? 0 : JAYI_SLOT_GUEST;
-        if (displace(region, shard, buckets[i], false) && put(buckets[i], word | hint)) return true;
-    }
-    for (int i = 0; i < 2; i++) {
-        uint64_t hint = i == 0 ? 0 : JAYI_SLOT_GUEST;
-        if (displace_by_two(region, shard, buckets[i]) && put(buckets[i], word | hint)) return true;
+    for (int i = 0; i < 4; i++) {
+        jayi_bucket *bucket = buckets[i % 2];
+        uint64_t hint = i % 2 == 0 ? 0 : JAYI_SLOT_GUEST;
+        if (displace(region, shard, bucket, false, 1 + i / 2) && put(bucket, word | hint))
+            return true;
     }
     return false;
 }
@@ -344,7 +332,7 @@ static bool send_elsewhere(jayi_region *region, jayi_shard *shard, const split_w
         if (!has_to_go(source, g) || g->other == work->count - 1) continue;
         jayi_bucket *other = jayi_bucket_at(region, number, g->other);
         uint64_t word = g->is_guest ? g->word & ~JAYI_SLOT_GUEST : g->word | JAYI_SLOT_GUEST;
-        if (other == NULL || (by_force && !displace(region, shard, other, false))) continue;
+        if (other == NULL || (by_force && !displace(region, shard, other, false, 1))) continue;
         if (move(shard, source->bucket, i % JAYI_BUCKET_SLOTS, word, other)) return true;
     }
     return false;
