@@ -27,11 +27,19 @@
 #endif
 #endif
 
-#ifdef JAYI_TSAN
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(JAYI_TSAN)
+#define JAYI_RACY_AVX 1
+#define JAYI_RACY_HANDY_MAX 4096
+#else
+#define JAYI_RACY_HANDY_MAX 128
+#endif
 
+/* Whether a value is of a size for which a copy needs no call. */
 static inline bool jayi_racy_is_handy(size_t size) {
-    return size - 64 <= 64;
+    return size - 64 <= JAYI_RACY_HANDY_MAX - 64;
 }
+
+#ifdef JAYI_TSAN
 
 static inline void jayi_racy_read(void *to, const void *from, size_t size) {
     for (size_t i = 0; i < size; i++)
@@ -60,18 +68,6 @@ static inline bool jayi_racy_equal(const void *shared, const void *own, size_t s
 }
 
 #else
-
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define JAYI_RACY_AVX 1
-#define JAYI_RACY_HANDY_MAX 4096
-#else
-#define JAYI_RACY_HANDY_MAX 128
-#endif
-
-/* Whether a value is of a size for which a copy needs no call. */
-static inline bool jayi_racy_is_handy(size_t size) {
-    return size - 64 <= JAYI_RACY_HANDY_MAX - 64;
-}
 
 #ifdef JAYI_RACY_AVX
 /*
