@@ -179,8 +179,6 @@ int jayi_segment_reuse(jayi_store *store, const jayi_segment_plan *plan, jay_err
     const jayi_dir *dir = store->dir;
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
     struct stat st = {0};
-    jayi_segment_plan of_spare = *plan;
-    of_spare.is_warmed = false; /* it has its pages */
     if (atomic_load(&store->control->spare) == 0 || plan->capacity != store->segment_bytes)
         return JAY_MISS;
     atomic_store(&store->control->spare, 0);
@@ -189,7 +187,7 @@ int jayi_segment_reuse(jayi_store *store, const jayi_segment_plan *plan, jay_err
     int fd = jayi_files.open(dir->root_fd, name, O_RDWR, 0);
     int status = JAY_MISS;
     if (fd >= 0 && jayi_files.stat(fd, &st) == 0 && is_ours(dir, &st))
-        status = set_up(dir, fd, &of_spare, error);
+        status = set_up(dir, fd, plan, error);
     if (fd >= 0) jayi_files.close(fd);
     if (status != JAY_OK) jayi_files.unlink(dir->root_fd, name);
     return status;

@@ -189,11 +189,10 @@ static int make_segment(const jayi_seg *seg, uint32_t serial, uint32_t capacity,
     uint64_t budget = 0;
     char name[JAYI_SEGMENT_NAME_BYTES + 1];
     int status = JAY_E_FULL;
-    const jayi_segment_plan plan = {.mode = seg->backend->mode,
-                                    .serial = serial,
-                                    .capacity = capacity,
-                                    .is_warmed = expects_large(store, serial, bytes)};
+    /* A spare has its pages already. */
+    jayi_segment_plan plan = {.mode = seg->backend->mode, .serial = serial, .capacity = capacity};
     if (jayi_segment_reuse(store, &plan, NULL) == JAY_OK) return JAY_OK;
+    plan.is_warmed = expects_large(store, serial, bytes);
     for (int i = 0; i < MAKE_ATTEMPTS && status == JAY_E_FULL; i++) {
         status = jayi_segment_make(store->dir, &plan, error);
         if (status == JAYI_RENEW && jayi_store_is_current(store)) {
