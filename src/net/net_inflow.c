@@ -29,8 +29,7 @@ void jayi_link_end_slabs(jayi_link *link) {
     link->in_begin = link->in_end = 0;
 }
 
-/* Moves what is unread to the front, where no view is in the way. */
-static void move_up(jayi_link *link) {
+void jayi_inflow_move_up(jayi_link *link) {
     size_t have = link->in_end - link->in_begin;
     if (have > 0 && link->in_begin > 0) memmove(link->in, link->in + link->in_begin, have);
     link->in_begin = 0;
@@ -41,7 +40,7 @@ int jayi_inflow_make_room(jayi_link *link, size_t whole, jay_error *error) {
     size_t have = link->in_end - link->in_begin;
     size_t expected = link->slab_expected > have ? link->slab_expected - have : 0;
     if (jayi_slab_is_free(link->slab) && (have == 0 || link->in_end == link->in_size))
-        move_up(link);
+        jayi_inflow_move_up(link);
     size_t room = link->in_size - link->in_end;
     bool can_stay = room > 0 && link->in_begin + whole <= link->in_size;
     if (can_stay && (room >= JAYI_SLAB_LOW || room >= expected)) return JAY_OK;

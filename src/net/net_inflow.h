@@ -19,6 +19,9 @@ void jayi_link_begin_slabs(jayi_link *link, jayi_blocks *blocks, size_t expected
 /* Back to the link's own buffer; drops what is unread. */
 void jayi_link_end_slabs(jayi_link *link);
 
+/* Moves what is unread to the front, where no view may be in the way. */
+void jayi_inflow_move_up(jayi_link *link);
+
 /* Makes room for more, and for `whole` bytes from in_begin on, which is no more than
  * JAYI_SLAB_VALUE_MAX and a line. JAY_OK or JAY_E_NO_MEMORY. */
 int jayi_inflow_make_room(jayi_link *link, size_t whole, jay_error *error);

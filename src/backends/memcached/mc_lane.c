@@ -36,7 +36,7 @@ void jayi_mc_lane_begin(const mc_batch *batch, mc_lane *lane, jayi_link *link) {
     lane->block = NULL;
     lane->heard = lane->heard_bytes = 0;
     size_t a_key = batch->kind == MC_GET ? atomic_load(&lane->server->bytes_a_key) : 0;
-    jayi_mc_inflow_begin(&lane->in, link, &batch->backend->blocks, a_key * lane->count);
+    jayi_link_begin_slabs(link, &batch->backend->blocks, a_key * lane->count);
     lane->awaits_end = lane->has_heard = lane->again = lane->has_digits = false;
     lane->awaits_generation = batch->backend->has_generations;
     lane->generation = lane->current = atomic_load(&lane->server->generation);
@@ -53,7 +53,7 @@ static void set_status(const mc_batch *batch, mc_lane *lane, uint32_t item, int 
 
 /* Gives the link up; JAY_OK: it is of further use. */
 static void end_link(mc_lane *lane, int status) {
-    jayi_mc_inflow_end(&lane->in);
+    jayi_link_end_slabs(lane->link);
     if (status == JAY_OK) {
         jayi_link_release(lane->link, jayi_clock_coarse_ms());
     } else {
@@ -240,8 +240,9 @@ static bool may_block(const mc_batch *batch, const mc_lane *lane) {
 }
 
 static int fill(const mc_batch *batch, mc_lane *lane, size_t whole, size_t *ret_got) {
-    size_t expected = lane->in.slab != NULL ? bytes_a_key(lane) * (lane->count - lane->heard) : 0;
-    return jayi_mc_inflow_fill(&lane->in, whole, expected, may_block(batch, lane), ret_got,
+    size_t expected =
+        lane->link->slab != NULL ? bytes_a_key(lane) * (lane->count - lane->heard) : 0;
+    return jayi_mc_inflow_fill(lane->link, whole, expected, may_block(batch, lane), ret_got,
                                &lane->error);
 }
 
@@ -286,15 +287,15 @@ static void finish_value(const mc_batch *batch, mc_lane *lane, jayi_slab *slab, 
 
 /* Takes the line end behind a value. Whether it is there. */
 static int take_line_end(const mc_batch *batch, mc_lane *lane, bool *ret_is_there) {
-    mc_inflow *in = &lane->in;
+    jayi_link *link = lane->link;
     *ret_is_there = false;
-    while (in->end - in->begin < 2) {
+    while (link->in_end - link->in_begin < 2) {
         size_t got = 0;
         int status = fill(batch, lane, 2, &got);
         if (status != JAY_OK || got == 0) return status;
     }
-    if (memcmp(in->buffer + in->begin, "\r\n", 2) != 0) return garbled(lane);
-    in->begin += 2;
+    if (memcmp(link->in + link->in_begin, "\r\n", 2) != 0) return garbled(lane);
+    link->in_begin += 2;
     *ret_is_there = true;
     return JAY_OK;
 }
@@ -305,7 +306,7 @@ static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
     size_t whole = lane->reading == MC_READS_VALUE ? (size_t)lane->reply.value_size : lane->left;
     while (lane->left > 0) {
         size_t got = 0;
-        int status = jayi_mc_inflow_read(&lane->in, lane->to, lane->left, whole,
+        int status = jayi_mc_inflow_read(lane->link, lane->to, lane->left, whole,
                                          may_block(batch, lane), &got, &lane->error);
         if (status != JAY_OK || got == 0) return status;
         lane->to += got;
@@ -326,20 +327,20 @@ static int take_some(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
 
 /* Leaves a value where it is received. Whether it is whole, with its line end. */
 static int take_in_place(const mc_batch *batch, mc_lane *lane, bool *ret_is_whole) {
-    mc_inflow *in = &lane->in;
+    jayi_link *link = lane->link;
     size_t size = (size_t)lane->reply.value_size;
     *ret_is_whole = false;
-    while (in->end - in->begin < size + 2) {
+    while (link->in_end - link->in_begin < size + 2) {
         size_t got = 0;
         int status = fill(batch, lane, size + 2, &got);
         if (status != JAY_OK || got == 0) return status;
     }
-    char *data = in->buffer + in->begin;
+    char *data = link->in + link->in_begin;
     if (memcmp(data + size, "\r\n", 2) != 0) return garbled(lane);
-    in->begin += size + 2;
+    link->in_begin += size + 2;
     *ret_is_whole = true;
     lane->reading = MC_READS_LINES;
-    finish_value(batch, lane, in->slab, data);
+    finish_value(batch, lane, link->slab, data);
     return JAY_OK;
 }
 
@@ -348,7 +349,7 @@ static int begin_value(const mc_batch *batch, mc_lane *lane, const jayi_mc_reply
     size_t size = (size_t)reply->value_size;
     lane->reply = *reply;
     lane->reading = MC_READS_IN_PLACE;
-    if (lane->in.slab != NULL && size <= JAYI_SLAB_VALUE_MAX) return JAY_OK;
+    if (lane->link->slab != NULL && size <= JAYI_SLAB_VALUE_MAX) return JAY_OK;
     lane->block = jayi_block_acquire(&batch->backend->blocks, size + 1);
     if (lane->block == NULL)
         return jay_error_set(&lane->error, JAY_E_NO_MEMORY, 0, "no memory for a value of %zu bytes",
@@ -482,18 +483,18 @@ static bool is_over(const mc_lane *lane) {
 
 /* The usual case: the next key of a group has been found. The length of the line, or 0. */
 static int parse_next_value(const mc_batch *batch, const mc_lane *lane, jayi_mc_reply *ret_reply) {
-    const mc_inflow *in = &lane->in;
+    const jayi_link *link = lane->link;
     if (lane->is_classic || lane->awaits_generation || lane->awaits_end || lane->on_the_way == 0 ||
         (batch->marks[lane->to_reply] & MC_MARK_TEXT) == 0)
         return 0;
     jay_bytes key = mc_item_key(batch, lane->to_reply);
-    return jayi_mc_parse_found(in->buffer + in->begin, in->end - in->begin, key.data, key.size,
-                               ret_reply);
+    return jayi_mc_parse_found(link->in + link->in_begin, link->in_end - link->in_begin, key.data,
+                               key.size, ret_reply);
 }
 
 /* Takes what there is; *ret_may_send: there is more, but first the window has room again. */
 static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send) {
-    mc_inflow *in = &lane->in;
+    jayi_link *link = lane->link;
     *ret_may_send = false;
     while (!is_over(lane)) {
         if (lane->reading != MC_READS_LINES) {
@@ -506,21 +507,21 @@ static int receive_some(const mc_batch *batch, mc_lane *lane, bool *ret_may_send
         jayi_mc_reply reply;
         int used = parse_next_value(batch, lane, &reply);
         if (used > 0) {
-            in->begin += (size_t)used;
+            link->in_begin += (size_t)used;
             int status = begin_value(batch, lane, &reply);
             if (status != JAY_OK) return status;
             continue;
         }
-        used = jayi_mc_parse(in->buffer + in->begin, in->end - in->begin, &reply);
+        used = jayi_mc_parse(link->in + link->in_begin, link->in_end - link->in_begin, &reply);
         if (used < 0) return garbled(lane);
         if (used == 0) {
             size_t got = 0;
-            int status = fill(batch, lane, in->end - in->begin + 1, &got);
+            int status = fill(batch, lane, link->in_end - link->in_begin + 1, &got);
             if (status != JAY_OK || got == 0) return status;
             lane->has_heard = true;
             continue;
         }
-        in->begin += (size_t)used;
+        link->in_begin += (size_t)used;
         int status = take_line(batch, lane, &reply);
         if (status != JAY_OK) return status;
         *ret_may_send = lane->part_begin == lane->part_end && wants_to_send(batch, lane);
@@ -548,6 +549,6 @@ void jayi_mc_lane_move(const mc_batch *batch, mc_lane *lane) {
     } else if (is_over(lane)) {
         note_size(batch, lane);
         /* When there is more than was asked for, nobody may read it. */
-        end_link(lane, lane->in.begin == lane->in.end ? JAY_OK : JAY_E_PROTOCOL);
+        end_link(lane, lane->link->in_begin == lane->link->in_end ? JAY_OK : JAY_E_PROTOCOL);
     }
 }

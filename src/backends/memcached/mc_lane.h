@@ -49,7 +49,6 @@ typedef struct mc_lane {
     size_t heard;      /* ... of which so many are heard of, with values of so many bytes */
     size_t heard_bytes;
     size_t on_the_way;
-    mc_inflow in;
     struct iovec parts[4]; /* what is being sent */
     int part_begin, part_end;
     unsigned char header[MC_ENVELOPE_MAX];
