@@ -12,8 +12,8 @@
 #include "net/net_inflow.h"
 
 /*
- * Receives what has arrived, with room for `whole` bytes from in_begin on; of `expected` more. Waits
- * for it with `may_block`, as jayi_stream_read_first. *ret_got is 0 when nothing has arrived.
+ * Receives what has arrived, with room for `whole` bytes from in_begin on; of `expected` more.
+ * Waits for it with `may_block`, as jayi_stream_read_first. *ret_got is 0 when nothing has arrived.
  */
 int jayi_mc_inflow_fill(jayi_link *link, size_t whole, size_t expected, bool may_block,
                         size_t *ret_got, jay_error *error);
